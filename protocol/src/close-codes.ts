@@ -1,0 +1,30 @@
+/** Why a connection is closed. The code's range is the retry contract: 3000–3499 and 4000–4499 come back, the rest do not. */
+export interface CloseReason {
+  readonly code: number;
+  /** Plain words, never parseable as JSON: one SDK reads JSON reasons as its own instructions. */
+  readonly reason: string;
+}
+
+export const CLOSE = {
+  /** The server drains or stops. */
+  shutdown: { code: 3001, reason: "shutdown" },
+  /** The connection's token has expired. */
+  expired: { code: 3005, reason: "connection expired" },
+  /** Too much is queued for this connection. */
+  slow: { code: 3008, reason: "slow" },
+  /** No pong in time. */
+  noPong: { code: 3012, reason: "no pong" },
+  /** A newer owner took this client over. */
+  supersededOwner: { code: 3011, reason: "connection moved" },
+  invalidToken: { code: 3500, reason: "invalid token" },
+  badRequest: { code: 3501, reason: "bad request" },
+  /** No connect command in time. */
+  stale: { code: 3502, reason: "stale" },
+  /** Closed by the server API. */
+  forced: { code: 3503, reason: "force disconnect" },
+} as const satisfies Record<string, CloseReason>;
+
+/** Whether a client comes back after this code. */
+export function canReconnect(code: number): boolean {
+  return code < 3500 || (code >= 4000 && code < 4500) || code >= 5000;
+}

@@ -1,0 +1,47 @@
+/**
+ * The file a gateway reads (`--config FILE`, JSON). The operator writes it into a ConfigMap; a person may write it by hand.
+ * Every field but `revision` has a default in the gateway (gateway/src/config.ts); fields marked *hot* act on a running gateway
+ * within seconds of a change, the others at the next start.
+ */
+export interface GatewayConfig {
+  /** Client port and address. Default `0.0.0.0:8000`. */
+  readonly listen?: { readonly host?: string; readonly port?: number };
+  /** Control port: /load, /drain and, as on the client port, /healthz, /readyz, /metrics. Default port 8001. */
+  readonly control?: { readonly host?: string; readonly port?: number; readonly tokenFile?: string };
+  readonly auth?: {
+    /** *hot* Connect without a token. Default false. */
+    readonly anonymous?: boolean;
+    /** *hot* File with the HMAC secret (HS256/384/512) of connection tokens. */
+    readonly hmacSecretFile?: string;
+  };
+  /** *hot* Server API: file with the key that `X-API-Key` must carry. Without one the API answers 401 to everything. */
+  readonly api?: { readonly keyFile?: string };
+  readonly broker?: { readonly type: "memory" } | { readonly type: "redis"; readonly urlFile: string; readonly prefix?: string };
+  readonly drain?: {
+    /** *hot* Connections closed per second on SIGTERM, and the least rate of any drain. Default 100. */
+    readonly ratePerSecond?: number;
+    /** *hot* Seconds a SIGTERM drain may take; the operator keeps it below the pod's grace period. Default 25. */
+    readonly deadlineSeconds?: number;
+  };
+  readonly limits?: {
+    /** *hot* Largest accepted frame or request body, bytes. Default 65,536. */
+    readonly maxMessageBytes?: number;
+    /** *hot* Subscriptions of one connection. Default 128. */
+    readonly maxChannelsPerConnection?: number;
+    /** *hot* Bytes queued for one connection before it is closed `slow`. Default 1,048,576. */
+    readonly maxOutboundBytes?: number;
+    /** *hot* Open connections of this process; above it connect is answered with a temporary error. Default 19,500. */
+    readonly maxConnections?: number;
+    /** *hot* Milliseconds from open to connect command. Default 10,000. */
+    readonly connectTimeoutMs?: number;
+  };
+  readonly heartbeat?: {
+    /** *hot* Default 25,000. */
+    readonly pingIntervalMs?: number;
+    /** *hot* Default 8,000. */
+    readonly pongTimeoutMs?: number;
+  };
+  /** Downward API file with the pod's labels; `belay.dev/traffic="off"` in it closes the drain gate, also after a restart. */
+  readonly podLabelsFile?: string;
+  readonly logLevel?: "debug" | "info" | "warn" | "error";
+}

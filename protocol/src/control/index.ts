@@ -1,0 +1,8 @@
+export * from "./drain.ts";
+export * from "./gateway-config.ts";
+export * from "./labels.ts";
+export * from "./load-report.ts";
+
+/** Ports of a gateway pod. */
+export const CLIENT_PORT = 8000;
+export const CONTROL_PORT = 8001;

@@ -1,0 +1,36 @@
+import { defineConfig } from "vitest/config";
+
+// Workspaces resolve to their sources, so that no build is needed before a test run.
+const conditions = ["@belay/source"];
+
+interface Kind {
+  readonly name: string;
+  readonly include: readonly string[];
+  readonly timeoutMs: number;
+}
+
+const kinds: readonly Kind[] = [
+  { name: "unit", include: ["*/src/**/*.test.ts", "e2e/cluster/**/*.test.ts", "scripts/*.test.ts"], timeoutMs: 10_000 },
+  { name: "integration", include: ["*/test/**/*.test.ts"], timeoutMs: 60_000 },
+  { name: "e2e", include: ["e2e/scenarios/**/*.test.ts"], timeoutMs: 300_000 },
+];
+
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions, externalConditions: conditions } },
+  test: {
+    reporters: ["default", "./scripts/closing-line.ts"],
+    projects: kinds.map(({ name, include, timeoutMs }) => ({
+      extends: true as const,
+      test: {
+        name,
+        include: [...include],
+        environment: "node" as const,
+        testTimeout: timeoutMs,
+        hookTimeout: timeoutMs,
+        // One cluster, two cores: scenarios share them one after the other.
+        fileParallelism: name !== "e2e",
+      },
+    })),
+  },
+});
