@@ -1,0 +1,90 @@
+import { applyObject, getObject, kubectl, listObjects, type Seen } from "./kubectl.ts";
+import { eventually } from "./eventually.ts";
+
+/** A RealtimeCluster as scenarios read it. */
+export interface RealtimeCluster extends Seen {
+  readonly spec: Record<string, unknown> & { readonly replicas?: number };
+  readonly status?: {
+    readonly phase?: string;
+    readonly replicas?: number;
+    readonly readyReplicas?: number;
+    readonly connections?: number;
+    readonly endpoint?: string;
+    readonly revision?: string;
+    readonly observedGeneration?: number;
+    readonly conditions?: readonly Condition[];
+    readonly lastRollout?: Readonly<Record<string, unknown>>;
+  };
+}
+
+export interface Condition {
+  readonly type: string;
+  readonly status: "True" | "False" | "Unknown";
+  readonly reason: string;
+  readonly message: string;
+  readonly observedGeneration: number;
+}
+
+export interface Namespace extends AsyncDisposable {
+  readonly name: string;
+}
+
+/** A namespace that enforces Pod Security `restricted`; deleted, and waited for, at the end of the scenario. */
+export async function namespace(name: string): Promise<Namespace> {
+  await kubectl(["delete", "namespace", name, "--ignore-not-found", "--wait=true", "--timeout=120s"]);
+  await applyObject({
+    apiVersion: "v1",
+    kind: "Namespace",
+    metadata: { name, labels: { "pod-security.kubernetes.io/enforce": "restricted" } },
+  });
+  return {
+    name,
+    [Symbol.asyncDispose]: async () => {
+      await kubectl(["delete", "namespace", name, "--ignore-not-found", "--wait=true", "--timeout=120s"]);
+    },
+  };
+}
+
+export async function realtimeCluster(ns: Namespace, name: string, spec: unknown = {}): Promise<void> {
+  await applyObject({ apiVersion: "belay.dev/v1alpha1", kind: "RealtimeCluster", metadata: { name, namespace: ns.name }, spec });
+}
+
+/** A change a person would make with `kubectl patch rtc`. */
+export async function patchCluster(ns: Namespace, name: string, spec: unknown): Promise<void> {
+  await kubectl(["-n", ns.name, "patch", "rtc", name, "--type=merge", "-p", JSON.stringify({ spec })]);
+}
+
+export function readCluster(ns: Namespace, name: string): Promise<RealtimeCluster> {
+  return getObject<RealtimeCluster>(ns.name, "rtc", name);
+}
+
+export function condition(cluster: RealtimeCluster, type: string): Condition | undefined {
+  return cluster.status?.conditions?.find((each) => each.type === type);
+}
+
+/** Ready for the generation that is in the API now. */
+export function isReady(cluster: RealtimeCluster): boolean {
+  const ready = condition(cluster, "Ready");
+  return ready?.status === "True" && ready.observedGeneration === cluster.metadata.generation;
+}
+
+export async function readyCluster(ns: Namespace, name: string, withinMs = 60_000): Promise<{ cluster: RealtimeCluster; url: string; tookMs: number }> {
+  const { value: cluster, tookMs } = await eventually(`${name} Ready`, { withinMs, everyMs: 200 }, async () => {
+    const seen = await readCluster(ns, name);
+    if (isReady(seen)) return seen;
+    throw new Error(JSON.stringify(seen.status ?? {}));
+  });
+  const url = cluster.status?.endpoint;
+  if (url === undefined) throw new Error(`${name}: Ready without an endpoint`);
+  return { cluster, url, tookMs };
+}
+
+export function gatewayPods(ns: Namespace, cluster: string): Promise<readonly Seen[]> {
+  return listObjects(ns.name, "pods", `belay.dev/cluster=${cluster},belay.dev/component=gateway`);
+}
+
+/** The key of the server API, as the application would mount it. */
+export async function apiKey(ns: Namespace, cluster: string): Promise<string> {
+  const secret = await getObject<{ data: Record<string, string> }>(ns.name, "secret", `${cluster}-keys`);
+  return Buffer.from(secret.data["api-key"] ?? "", "base64").toString("utf8");
+}

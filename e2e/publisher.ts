@@ -1,0 +1,61 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+export interface PublisherOptions {
+  /** A client endpoint, `ws://…/connection/websocket`; the server API is on the same port. */
+  readonly url: string;
+  readonly apiKey: string;
+  readonly channel: string;
+  readonly perSecond: number;
+}
+
+/** Publishes through the server API at a steady rate until it is disposed of, and counts what the server answered. */
+export class Publisher implements AsyncDisposable {
+  /** Publications that got their position. */
+  accepted = 0;
+  /** Answers with `temporary: true`. */
+  refusedTemporarily = 0;
+  /** Everything else: other errors, connections refused or cut. */
+  readonly failures: string[] = [];
+  #stopped = false;
+  #done: Promise<unknown> = Promise.resolve();
+  #next = 0;
+
+  static start(options: PublisherOptions): Publisher {
+    const publisher = new Publisher();
+    publisher.#done = publisher.#run(options);
+    return publisher;
+  }
+
+  async #run(options: PublisherOptions): Promise<void> {
+    const api = new URL("/api/publish", options.url.replace(/^ws/, "http"));
+    const pending = new Set<Promise<void>>();
+    while (!this.#stopped) {
+      const one = this.#publish(api, options).finally(() => pending.delete(one));
+      pending.add(one);
+      await sleep(1000 / options.perSecond);
+    }
+    await Promise.all(pending);
+  }
+
+  async #publish(api: URL, { apiKey, channel }: PublisherOptions): Promise<void> {
+    try {
+      const response = await fetch(api, {
+        method: "POST",
+        headers: { "X-API-Key": apiKey, "Content-Type": "application/json", connection: "close" },
+        body: JSON.stringify({ channel, data: { n: this.#next++ } }),
+        signal: AbortSignal.timeout(10_000),
+      });
+      const answer = (await response.json()) as { error?: { code: number; temporary?: boolean } };
+      if (answer.error === undefined && response.ok) this.accepted += 1;
+      else if (answer.error?.temporary === true || response.status === 503) this.refusedTemporarily += 1;
+      else this.failures.push(`${response.status} ${JSON.stringify(answer)}`);
+    } catch (error) {
+      this.failures.push(error instanceof Error ? `${error.message} ${String(error.cause)}` : String(error));
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped = true;
+    await this.#done;
+  }
+}
