@@ -1,0 +1,35 @@
+import { mkdir } from "node:fs/promises";
+import { expect, test } from "vitest";
+import { openBrowser } from "../browser.ts";
+import { eventually } from "../eventually.ts";
+import { chatPageUrl } from "../images.ts";
+
+test("two pages on different pods chat both ways", async () => {
+  const address = await chatPageUrl();
+  await using browser = await openBrowser();
+  const anna = await browser.context.newPage();
+  await anna.goto(`${address}?user=anna`);
+  const annasPod = (await anna.locator("#pod").filter({ hasText: /chat/ }).textContent()) ?? "";
+
+  // The Service spreads new sockets at random: a page is loaded again until it has the other pod.
+  const boris = await browser.context.newPage();
+  const { value: borisPod } = await eventually("a page on the other pod", { withinMs: 60_000 }, async () => {
+    await boris.goto(`${address}?user=boris`);
+    const pod = (await boris.locator("#pod").filter({ hasText: /chat/ }).textContent()) ?? "";
+    return pod === annasPod ? undefined : pod;
+  });
+
+  await say(anna, "hello from anna");
+  await boris.locator("#messages").getByText("hello from anna").waitFor();
+  await say(boris, "hello from boris");
+  await anna.locator("#messages").getByText("hello from boris").waitFor();
+  expect(borisPod).not.toBe(annasPod);
+  await mkdir("artifacts", { recursive: true });
+  await anna.screenshot({ path: "artifacts/chat-anna.png" });
+  await boris.screenshot({ path: "artifacts/chat-boris.png" });
+});
+
+async function say(page: { locator(selector: string): { fill(text: string): Promise<void>; press(key: string): Promise<void> } }, text: string): Promise<void> {
+  await page.locator("#message").fill(text);
+  await page.locator("#message").press("Enter");
+}
