@@ -5,7 +5,18 @@ export interface CloseReason {
   readonly reason: string;
 }
 
-export const CLOSE = {
+export type CloseName =
+  | "shutdown"
+  | "expired"
+  | "slow"
+  | "noPong"
+  | "supersededOwner"
+  | "invalidToken"
+  | "badRequest"
+  | "stale"
+  | "forced";
+
+export const CLOSE: Readonly<Record<CloseName, CloseReason>> = {
   /** The server drains or stops. */
   shutdown: { code: 3001, reason: "shutdown" },
   /** The connection's token has expired. */
@@ -22,7 +33,7 @@ export const CLOSE = {
   stale: { code: 3502, reason: "stale" },
   /** Closed by the server API. */
   forced: { code: 3503, reason: "force disconnect" },
-} as const satisfies Record<string, CloseReason>;
+};
 
 /** Whether a client comes back after this code. */
 export function canReconnect(code: number): boolean {

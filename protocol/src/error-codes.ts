@@ -5,7 +5,19 @@ export interface ErrorReply {
   readonly temporary?: boolean;
 }
 
-export const ERROR = {
+export type ErrorName =
+  | "internal"
+  | "unauthorized"
+  | "permissionDenied"
+  | "methodNotFound"
+  | "alreadySubscribed"
+  | "limitExceeded"
+  | "badRequest"
+  | "notAvailable"
+  | "tokenExpired"
+  | "tooManyRequests";
+
+export const ERROR: Readonly<Record<ErrorName, ErrorReply>> = {
   internal: { code: 100, message: "internal server error", temporary: true },
   unauthorized: { code: 101, message: "unauthorized" },
   permissionDenied: { code: 103, message: "permission denied" },
@@ -16,4 +28,4 @@ export const ERROR = {
   notAvailable: { code: 108, message: "not available" },
   tokenExpired: { code: 109, message: "token expired" },
   tooManyRequests: { code: 111, message: "too many requests", temporary: true },
-} as const satisfies Record<string, ErrorReply>;
+};

@@ -16,7 +16,9 @@ export interface GatewayConfig {
   };
   /** *hot* Server API: file with the key that `X-API-Key` must carry. Without one the API answers 401 to everything. */
   readonly api?: { readonly keyFile?: string };
-  readonly broker?: { readonly type: "memory" } | { readonly type: "redis"; readonly urlFile: string; readonly prefix?: string };
+  readonly broker?:
+    | { readonly type: "memory" }
+    | { readonly type: "redis"; readonly urlFile: string; readonly prefix?: string };
   readonly drain?: {
     /** *hot* Connections closed per second on SIGTERM, and the least rate of any drain. Default 100. */
     readonly ratePerSecond?: number;
