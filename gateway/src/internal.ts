@@ -1,0 +1,19 @@
+/** The door for tests and benches: what is public in the package but not part of what `main.ts` offers. */
+
+export {
+  type Broker,
+  type BrokerEvents,
+  type BrokerPublication,
+  BrokerUnavailableError,
+  type DisconnectCommand,
+  type Position,
+  type PublishRequest,
+} from "./broker/broker.ts";
+export {
+  openRedisBroker,
+  type RedisBrokerHooks,
+  type RedisBrokerOptions,
+  type RedisBrokerTiming,
+} from "./broker/redis-broker.ts";
+export type { RedisLog, RedisRuntime } from "./redis/redis-runtime.ts";
+export type { LiveNode, Owner, Registry, RegistryEntry } from "./registry/registry.ts";

@@ -1,0 +1,79 @@
+import { crc32 } from "node:zlib";
+import { PARTITION_COUNT, PARTITION_TAGS } from "./partition-tags.ts";
+
+/** Shards of one pod's index: an index of 20,000 connections is read and swept in pieces of about 1,250. */
+export const INDEX_SHARDS = 16;
+
+/** Partition of a channel or user: CRC-32 (as in zlib) of its UTF-8 bytes, modulo 240. Never changes. */
+export function partitionOf(name: string): number {
+  return crc32(name) % PARTITION_COUNT;
+}
+
+function tagOf(name: string): string {
+  return PARTITION_TAGS[partitionOf(name)] ?? "";
+}
+
+/** Every key and pub/sub channel that the gateway uses, as docs/redis.md lists them. */
+export class RedisKeys {
+  readonly prefix: string;
+  /** Hash, pod uid → `term beat revision`. */
+  readonly pods: string;
+  /** Hash, `uid:term` → when it was found dead; what is left to sweep. */
+  readonly dead: string;
+  /** String: no lease ends before this Redis time (ms). */
+  readonly calm: string;
+  /** String: uid of the pod that sweeps now. */
+  readonly sweep: string;
+  /** Pub/sub channel that every node hears. */
+  readonly allNodes: string;
+
+  /** `prefix` stands before every key; braces in it would move the hash tag and are refused. */
+  constructor(prefix: string) {
+    if (/[{}]/.test(prefix)) throw new TypeError("the prefix of Redis keys must not contain { or }");
+    this.prefix = prefix;
+    this.pods = `${prefix}{L}:pods`;
+    this.dead = `${prefix}{L}:dead`;
+    this.calm = `${prefix}{L}:calm`;
+    this.sweep = `${prefix}{L}:sweep`;
+    this.allNodes = `${prefix}{L}:nodes`;
+  }
+
+  /** Pub/sub channel of one node; the loop-back probe goes through it. */
+  node(nodeId: string): string {
+    return `${this.prefix}{L}:node:${nodeId}`;
+  }
+
+  /** Hash: the Redis run id that a channel's partition was written under, and its term. */
+  partitionTerm(channel: string): string {
+    return `${this.prefix}{${tagOf(channel)}}.t`;
+  }
+
+  /** Hash: a channel's epoch, offset and the term it was written under. */
+  channelMeta(channel: string): string {
+    return `${this.prefix}{${tagOf(channel)}}.m:${channel}`;
+  }
+
+  /** Pub/sub channel (sharded) of a channel's publications. */
+  publications(channel: string): string {
+    return `${this.prefix}{${tagOf(channel)}}.c:${channel}`;
+  }
+
+  /** The channel of a name made by `publications`. */
+  static channelOf(name: string): string {
+    return name.slice(name.indexOf("}") + "}.c:".length);
+  }
+
+  /** Hash, client → `uid term generation next time`. */
+  user(user: string): string {
+    return `${this.prefix}{${tagOf(user)}}u:${user}`;
+  }
+
+  /** Hash, client → user: one of the 16 pieces of a pod's index. */
+  podIndex(podUid: string, term: string, shard: number): string {
+    return `${this.prefix}{${tagOf(`${podUid}:${shard}`)}}p:${podUid}:${term}:${shard}`;
+  }
+
+  static indexShard(client: string): number {
+    return crc32(client) % INDEX_SHARDS;
+  }
+}

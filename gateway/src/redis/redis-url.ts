@@ -1,0 +1,58 @@
+import { isIP } from "node:net";
+
+/** Where a Redis is and how to log in; `redis://[user][:password]@host[:port][/db]`, `rediss://` for TLS. */
+export interface RedisAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly username?: string;
+  readonly password?: string;
+  readonly db: number;
+  readonly tls?: { readonly servername?: string };
+}
+
+/** The URL cannot be used. Its message never repeats the URL: there is a password in it. */
+export class RedisUrlError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "RedisUrlError";
+  }
+}
+
+export function parseRedisUrl(text: string): RedisAddress {
+  const url = URL.parse(text.trim());
+  if (url === null) throw new RedisUrlError("the Redis URL must be redis:// or rediss:// with a host, was: not a URL");
+  if (url.protocol !== "redis:" && url.protocol !== "rediss:") {
+    throw new RedisUrlError(`the Redis URL must start with redis:// or rediss://, was: ${url.protocol}//`);
+  }
+  if (url.hostname === "") throw new RedisUrlError("the Redis URL must name a host, was: none");
+  const host = url.hostname.replace(/^\[|\]$/g, "");
+  return {
+    host,
+    port: url.port === "" ? 6379 : Number(url.port),
+    db: parseDatabase(url.pathname),
+    ...(url.username === "" ? {} : { username: decode(url.username) }),
+    ...(url.password === "" ? {} : { password: decode(url.password) }),
+    ...(url.protocol === "rediss:" ? { tls: isIP(host) === 0 ? { servername: host } : {} } : {}),
+  };
+}
+
+/** `host:port`, for logs. */
+export function describeRedis(address: RedisAddress): string {
+  return `${address.host}:${address.port}`;
+}
+
+function parseDatabase(path: string): number {
+  if (path === "" || path === "/") return 0;
+  const number = Number(path.slice(1));
+  if (!Number.isInteger(number) || number < 0)
+    throw new RedisUrlError("the path of the Redis URL must be a database number, was: something else");
+  return number;
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new RedisUrlError("user and password in the Redis URL must be percent-encoded, was: a broken escape");
+  }
+}
