@@ -1,13 +1,16 @@
 import { openRedisBroker } from "@belay/gateway/internal";
-import { brokerContract, startRedis } from "@belay/testkit";
+import { brokerContract, brokerOutageContract, type LosableBrokerMedium, startRedis } from "@belay/testkit";
 import { testRuntime } from "./redis-test-runtime.ts";
 
-brokerContract("the Redis broker", async () => {
+async function openMedium(): Promise<LosableBrokerMedium> {
   const redis = await startRedis();
   return {
-    nodes: 2,
     open: () => openRedisBroker({ url: redis.url, prefix: "belay:", ...testRuntime() }),
-    outage: { begin: () => redis.stop(), end: () => redis.start() },
+    leave: () => redis.stop(),
+    comeBack: () => redis.start(),
     [Symbol.asyncDispose]: () => redis[Symbol.asyncDispose](),
   };
-});
+}
+
+brokerContract({ name: "Redis", nodes: 2, openMedium });
+brokerOutageContract("Redis", openMedium);
