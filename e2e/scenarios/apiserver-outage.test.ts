@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { startApiServer, stopApiServer } from "../cluster/api-server-outage.ts";
+import { startApiServer, stopApiServer } from "../api-server.ts";
 import { eventually, eventuallyTrue } from "../eventually.ts";
 import { Fleet } from "../fleet.ts";
 import * as given from "../given.ts";
@@ -26,7 +26,11 @@ test("the API server is away for 60 s: the operator recovers by itself, without 
   } finally {
     await startApiServer();
   }
-  await eventuallyTrue("the API server answers", { withinMs: 60_000 }, async () => (await kubectl(["get", "--raw", "/readyz"])) === "ok");
+  await eventuallyTrue(
+    "the API server answers",
+    { withinMs: 60_000 },
+    async () => (await kubectl(["get", "--raw", "/readyz"])) === "ok",
+  );
 
   // Recovered means: a change made after the outage is carried out.
   await given.patchCluster(ns, "steady", { replicas: 3 });
@@ -55,7 +59,9 @@ function restarts(pod: Seen): number {
 /** The operator's own count of calls and watches, every attempt included. */
 async function callsMade(pod: Seen): Promise<number> {
   const response = await fetch(`http://${String(pod.status?.["podIP"])}:8080/metrics`);
-  const lines = (await response.text()).split("\n").filter((line) => line.startsWith("belay_operator_kube_requests_total"));
+  const lines = (await response.text())
+    .split("\n")
+    .filter((line) => line.startsWith("belay_operator_kube_requests_total"));
   if (lines.length === 0) throw new Error("no belay_operator_kube_requests_total");
   return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
 }

@@ -26,11 +26,15 @@ test("the HPA takes 0 → 300 → 60 sockets from 1 to 3 pods and back, by the t
   await using fleet = await Fleet.open({ url, count: 300, channel: "news" });
   const up = await podsServing(ns, 3, 120_000);
   await eventuallyTrue("all connected", { withinMs: 30_000 }, () => fleet.connected === 300);
-  const { value: shown } = await eventually("kubectl get hpa shows the true number", { withinMs: 30_000, everyMs: 500 }, async () => {
-    const current = await metricShown(ns);
-    // AverageValue: what is shown is total / replicas.
-    return current * 3 === 300 ? current : undefined;
-  });
+  const { value: shown } = await eventually(
+    "kubectl get hpa shows the true number",
+    { withinMs: 30_000, everyMs: 500 },
+    async () => {
+      const current = await metricShown(ns);
+      // AverageValue: what is shown is total / replicas.
+      return current * 3 === 300 ? current : undefined;
+    },
+  );
 
   const closesBefore = fleet.closes.length;
   const occupied: string[] = [];
@@ -43,7 +47,9 @@ test("the HPA takes 0 → 300 → 60 sockets from 1 to 3 pods and back, by the t
   const down = await podsServing(ns, 1, 180_000);
   await eventuallyTrue("the 60 are back", { withinMs: 30_000 }, () => fleet.connected === 60);
 
-  console.log(`1→3 after ${up} ms, metric shown ${shown}, 3→1 after ${down} ms, closes ${JSON.stringify(closesByCode(fleet.closes))}`);
+  console.log(
+    `1→3 after ${up} ms, metric shown ${shown}, 3→1 after ${down} ms, closes ${JSON.stringify(closesByCode(fleet.closes))}`,
+  );
   expect(fleet.closes.slice(closesBefore).filter(({ code }) => !canReconnect(code) || code === 1006)).toEqual([]);
   expect(occupied).toEqual([]);
 }, 500_000);
@@ -52,7 +58,8 @@ async function podsServing(ns: given.Namespace, count: number, withinMs: number)
   const { tookMs } = await eventually(`${count} pods`, { withinMs, everyMs: 500 }, async () => {
     const [cluster, pods] = await Promise.all([given.readCluster(ns, "scale"), given.gatewayPods(ns, "scale")]);
     const seen = `${pods.length} pods, status ${JSON.stringify(cluster.status)}`;
-    if (pods.length === count && cluster.status?.replicas === count && cluster.status.readyReplicas === count) return true;
+    if (pods.length === count && cluster.status?.replicas === count && cluster.status.readyReplicas === count)
+      return true;
     throw new Error(seen);
   });
   return tookMs;

@@ -29,7 +29,10 @@ test("two pages on different pods chat both ways", async () => {
   await boris.screenshot({ path: "artifacts/chat-boris.png" });
 });
 
-async function say(page: { locator(selector: string): { fill(text: string): Promise<void>; press(key: string): Promise<void> } }, text: string): Promise<void> {
+async function say(
+  page: { locator(selector: string): { fill(text: string): Promise<void>; press(key: string): Promise<void> } },
+  text: string,
+): Promise<void> {
   await page.locator("#message").fill(text);
   await page.locator("#message").press("Enter");
 }

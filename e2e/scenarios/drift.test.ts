@@ -16,21 +16,45 @@ test("a child that is deleted or edited by hand is back within 5 s, and no gatew
   for (const child of owned.filter(({ kind }) => !["Deployment", "StatefulSet", "Secret"].includes(kind))) {
     const { uid, name } = child.metadata;
     await kubectl(["-n", ns.name, "delete", child.kind, name, "--wait=false"]);
-    const { tookMs } = await eventuallyTrue(`${child.kind}/${name} is back`, { withinMs: correctedWithinMs }, async () =>
-      (await getObject(ns.name, child.kind, name)).metadata.uid !== uid);
+    const { tookMs } = await eventuallyTrue(
+      `${child.kind}/${name} is back`,
+      { withinMs: correctedWithinMs },
+      async () => (await getObject(ns.name, child.kind, name)).metadata.uid !== uid,
+    );
     console.log(`deleted ${child.kind}/${name}: back after ${tookMs} ms`);
   }
 
   const [deployment] = await listObjects(ns.name, "deployments", "belay.dev/component=gateway");
   const name = deployment?.metadata.name ?? "";
-  await kubectl(["-n", ns.name, "patch", "deployment", name, "--type=json", "-p",
-    '[{"op":"replace","path":"/spec/template/spec/containers/0/image","value":"belay.local/wrong:1"}]']);
+  await kubectl([
+    "-n",
+    ns.name,
+    "patch",
+    "deployment",
+    name,
+    "--type=json",
+    "-p",
+    '[{"op":"replace","path":"/spec/template/spec/containers/0/image","value":"belay.local/wrong:1"}]',
+  ]);
   const { tookMs } = await eventually("the template is corrected", { withinMs: correctedWithinMs }, async () => {
-    const now = await getObject<{ spec: { template: { spec: { containers: { image: string }[] } } } }>(ns.name, "deployment", name);
+    const now = await getObject<{ spec: { template: { spec: { containers: { image: string }[] } } } }>(
+      ns.name,
+      "deployment",
+      name,
+    );
     return now.spec.template.spec.containers[0]?.image === "belay.local/wrong:1" ? undefined : true;
   });
   console.log(`edited Deployment corrected after ${tookMs} ms`);
-  await kubectl(["-n", ns.name, "patch", "service", "drift", "--type=merge", "-p", '{"spec":{"selector":{"belay.dev/revision":"nobody"}}}']);
+  await kubectl([
+    "-n",
+    ns.name,
+    "patch",
+    "service",
+    "drift",
+    "--type=merge",
+    "-p",
+    '{"spec":{"selector":{"belay.dev/revision":"nobody"}}}',
+  ]);
   await eventuallyTrue("the Service's selector is corrected", { withinMs: correctedWithinMs }, async () => {
     const service = await getObject<{ spec: { selector: Record<string, string> } }>(ns.name, "service", "drift");
     return service.spec.selector["belay.dev/revision"] !== "nobody";

@@ -5,14 +5,21 @@ import { eventually, eventuallyTrue } from "../eventually.ts";
 import * as given from "../given.ts";
 import { applyObject, kubectl } from "../kubectl.ts";
 
-const kinds = "deployments,replicasets,statefulsets,pods,services,endpointslices,configmaps,secrets,serviceaccounts,pdb,networkpolicies,hpa,pvc";
+const kinds =
+  "deployments,replicasets,statefulsets,pods,services,endpointslices,configmaps,secrets,serviceaccounts,pdb,networkpolicies,hpa,pvc";
 
 test("the sample is Ready within 20 s, shows its columns, and leaves nothing behind when it is deleted", async () => {
   await using ns = await given.namespace("e2e-lifecycle");
-  const sample = parse(await readFile("manifests/samples/minimal.yaml", "utf8")) as { metadata: { name: string; namespace?: string } };
+  const sample = parse(await readFile("manifests/samples/minimal.yaml", "utf8")) as {
+    metadata: { name: string; namespace?: string };
+  };
   sample.metadata.namespace = ns.name;
   const { name } = sample.metadata;
-  await eventuallyTrue("default ServiceAccount and CA", { withinMs: 10_000 }, async () => (await listAll(ns.name)).length >= 2);
+  await eventuallyTrue(
+    "default ServiceAccount and CA",
+    { withinMs: 10_000 },
+    async () => (await listAll(ns.name)).length >= 2,
+  );
   const before = await listAll(ns.name);
 
   await applyObject(sample);
@@ -20,7 +27,9 @@ test("the sample is Ready within 20 s, shows its columns, and leaves nothing beh
   console.log(`sample Ready after ${tookMs} ms`);
 
   const table = await kubectl(["-n", ns.name, "get", "rtc"]);
-  expect(table.split("\n")[0]?.split(/\s+/).filter(Boolean)).toEqual(expect.arrayContaining(["NAME", "REPLICAS", "READY", "CONNECTIONS", "PHASE", "AGE"]));
+  expect(table.split("\n")[0]?.split(/\s+/).filter(Boolean)).toEqual(
+    expect.arrayContaining(["NAME", "REPLICAS", "READY", "CONNECTIONS", "PHASE", "AGE"]),
+  );
   expect(table.split("\n")[1]).toMatch(/\s2\s+2\s+0\s+Ready\s/);
 
   await kubectl(["-n", ns.name, "delete", "rtc", name]);

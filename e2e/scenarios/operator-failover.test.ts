@@ -38,7 +38,11 @@ test("the operator's leader is killed mid-rollout: the standby takes over within
   });
   await eventuallyTrue("the rollout is finished", { withinMs: 120_000 }, async () => {
     const seen = await given.readCluster(ns, "over");
-    return given.isReady(seen) && seen.status?.revision !== cluster.status?.revision && (await given.gatewayPods(ns, "over")).length === 2;
+    return (
+      given.isReady(seen) &&
+      seen.status?.revision !== cluster.status?.revision &&
+      (await given.gatewayPods(ns, "over")).length === 2
+    );
   });
   await eventuallyTrue("all back", { withinMs: 20_000 }, () => fleet.connected === 200);
   console.log(`took over after ${tookMs} ms: ${before} → ${after}`);
@@ -50,8 +54,15 @@ test("the operator's leader is killed mid-rollout: the standby takes over within
 }, 400_000);
 
 async function holder(): Promise<string> {
-  const leases = await listObjects<{ metadata: { name: string }; spec: { holderIdentity?: string } }>(operatorNamespace, "leases");
+  const leases = await listObjects<{ metadata: { name: string }; spec: { holderIdentity?: string } }>(
+    operatorNamespace,
+    "leases",
+  );
   const lease = leases.find(({ metadata }) => metadata.name.startsWith("belay"));
-  if (lease === undefined) throw new Error(`no lease of the operator among ${leases.map(({ metadata }) => metadata.name).join(" ")}`);
-  return (await getObject<{ spec: { holderIdentity?: string } }>(operatorNamespace, "lease", lease.metadata.name)).spec.holderIdentity ?? "";
+  if (lease === undefined)
+    throw new Error(`no lease of the operator among ${leases.map(({ metadata }) => metadata.name).join(" ")}`);
+  return (
+    (await getObject<{ spec: { holderIdentity?: string } }>(operatorNamespace, "lease", lease.metadata.name)).spec
+      .holderIdentity ?? ""
+  );
 }

@@ -27,17 +27,25 @@ test("an open socket is in the registry under its pod's UID; gone 1 s after clos
     expect(new Set(owners.map(({ podUid }) => podUid))).toEqual(new Set(uids));
 
     fleet.leave(10);
-    const { tookMs: closedMs } = await eventuallyTrue("10 entries gone", { withinMs: 1_000, everyMs: 20 }, async () => (await ownedClients(redis)).length === 30);
+    const { tookMs: closedMs } = await eventuallyTrue(
+      "10 entries gone",
+      { withinMs: 1_000, everyMs: 20 },
+      async () => (await ownedClients(redis)).length === 30,
+    );
 
     const victim = uids[0] ?? "";
     const held = (await ownedClients(redis)).filter(({ podUid }) => podUid === victim).map(({ client }) => client);
     expect(held.length).toBeGreaterThan(0);
     await signalPod(victim, "SIGKILL");
-    const { tookMs: sweptMs } = await eventually("the killed pod's entries gone", { withinMs: 12_000, everyMs: 50 }, async () => {
-      const left = (await ownedClients(redis)).filter(({ client }) => held.includes(client));
-      if (left.length === 0) return true;
-      throw new Error(`${left.length} of ${held.length} left`);
-    });
+    const { tookMs: sweptMs } = await eventually(
+      "the killed pod's entries gone",
+      { withinMs: 12_000, everyMs: 50 },
+      async () => {
+        const left = (await ownedClients(redis)).filter(({ client }) => held.includes(client));
+        if (left.length === 0) return true;
+        throw new Error(`${left.length} of ${held.length} left`);
+      },
+    );
     await eventuallyTrue("all back", { withinMs: 15_000 }, () => fleet.connected === 30);
     console.log(`gone ${closedMs} ms after close, ${sweptMs} ms after SIGKILL`);
 

@@ -24,7 +24,12 @@ test("an image change under 500 sockets and 100 messages/s: every pod replaced, 
 
   await using fleet = await Fleet.open({ url, count: sockets, channel: "news" });
   await eventuallyTrue("all connected", { withinMs: 30_000 }, () => fleet.connected === sockets);
-  await using publisher = Publisher.start({ url, apiKey: await given.apiKey(ns, "roll"), channel: "news", perSecond: 100 });
+  await using publisher = Publisher.start({
+    url,
+    apiKey: await given.apiKey(ns, "roll"),
+    channel: "news",
+    perSecond: 100,
+  });
 
   const occupiedAtDeletion: string[] = [];
   await using watch = new PodWatch(ns.name, (pod) => {
@@ -37,23 +42,41 @@ test("an image change under 500 sockets and 100 messages/s: every pod replaced, 
   await given.patchCluster(ns, "roll", { image: await nextGatewayImage() });
 
   // Midway: a pod full of clients stops answering its probe, and a hand edits the old revision's template.
-  await eventuallyTrue("the first gate is closed", { withinMs: 90_000 }, () => [...watch.stories.values()].some((story) => story.gatedAtMs !== undefined));
+  await eventuallyTrue("the first gate is closed", { withinMs: 90_000 }, () =>
+    [...watch.stories.values()].some((story) => story.gatedAtMs !== undefined),
+  );
   const frozen = [...fleet.byNode.keys()].flatMap((name) => podByName.get(name) ?? [])[0] ?? "";
   await signalPod(frozen, "SIGSTOP");
   const [old] = await listObjects(ns.name, "deployments", `belay.dev/revision=${cluster.status?.revision ?? ""}`);
-  await kubectl(["-n", ns.name, "patch", "deployment", old?.metadata.name ?? "", "--type=json", "-p",
-    '[{"op":"add","path":"/spec/template/metadata/annotations","value":{"edited":"by-hand"}}]']);
-  await eventuallyTrue("the frozen pod is not ready", { withinMs: 40_000 }, () => watch.stories.get(frozen)?.notReadyAtMs !== undefined);
+  await kubectl([
+    "-n",
+    ns.name,
+    "patch",
+    "deployment",
+    old?.metadata.name ?? "",
+    "--type=json",
+    "-p",
+    '[{"op":"add","path":"/spec/template/metadata/annotations","value":{"edited":"by-hand"}}]',
+  ]);
+  await eventuallyTrue(
+    "the frozen pod is not ready",
+    { withinMs: 40_000 },
+    () => watch.stories.get(frozen)?.notReadyAtMs !== undefined,
+  );
   await signalPod(frozen, "SIGCONT");
 
   const { value: done } = await eventually("the rollout is finished", { withinMs: 180_000, everyMs: 500 }, async () => {
     const seen = await given.readCluster(ns, "roll");
     const pods = await given.gatewayPods(ns, "roll");
-    return given.isReady(seen) && seen.status?.revision !== cluster.status?.revision && pods.length === 3 ? seen : undefined;
+    return given.isReady(seen) && seen.status?.revision !== cluster.status?.revision && pods.length === 3
+      ? seen
+      : undefined;
   });
   const tookMs = Date.now() - startedMs;
   await eventuallyTrue("all sockets are back", { withinMs: 30_000 }, () => fleet.connected === sockets);
-  console.log(`rollout ${tookMs} ms; closes ${JSON.stringify(closesByCode(fleet.closes))}; accepted ${publisher.accepted}; lastRollout ${JSON.stringify(done.status?.lastRollout)}`);
+  console.log(
+    `rollout ${tookMs} ms; closes ${JSON.stringify(closesByCode(fleet.closes))}; accepted ${publisher.accepted}; lastRollout ${JSON.stringify(done.status?.lastRollout)}`,
+  );
 
   expect(fleet.closes.filter(({ code }) => !canReconnect(code) || code === 1006)).toEqual([]);
   expect(fleet.closes).toHaveLength(sockets);
