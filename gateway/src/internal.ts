@@ -17,3 +17,11 @@ export {
 } from "./broker/redis-broker.ts";
 export type { RedisLog, RedisRuntime } from "./redis/redis-runtime.ts";
 export type { LiveNode, Owner, Registry, RegistryEntry } from "./registry/registry.ts";
+export {
+  openRedisRegistry,
+  type RedisRegistryHooks,
+  type RedisRegistryOptions,
+  type RedisRegistryTiming,
+  sweepDeadPods,
+} from "./registry/redis-registry.ts";
+export type { SweptLease } from "./registry/redis-sweep.ts";

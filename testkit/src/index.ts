@@ -8,3 +8,4 @@ export {
 } from "./broker-contract.ts";
 export { eventually } from "./eventually.ts";
 export { type RedisServer, type RedisServerOptions, startRedis } from "./redis.ts";
+export { registryContract, type RegistryMedium, type RegistrySubject } from "./registry-contract.ts";

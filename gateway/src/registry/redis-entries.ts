@@ -1,0 +1,54 @@
+import type { BatchCommand, CommandConnection } from "../redis/command-connection.ts";
+import { RedisKeys } from "../redis/redis-keys.ts";
+import type { RegistryEntry } from "./registry.ts";
+import type { Lease } from "./redis-registry-rows.ts";
+import { PUT_ENTRY_SCRIPT, REMOVE_ENTRY_SCRIPT } from "./redis-registry-scripts.ts";
+
+/** Writes and removals of one tick, in two round trips. Repeating them changes nothing. */
+export interface EntryChanges {
+  readonly added: readonly RegistryEntry[];
+  readonly removed: readonly RegistryEntry[];
+}
+
+/** Handover counts it up; a connection begins at 1. */
+const FIRST_GENERATION = 1;
+
+/**
+ * The index is written before the entry and deleted after it, in separate round trips because the keys may be on different nodes
+ * of a cluster: whatever is in `{U}u:` is also in an index that a sweep will find.
+ */
+export async function writeEntries(
+  commands: CommandConnection,
+  keys: RedisKeys,
+  lease: Lease,
+  { added, removed }: EntryChanges,
+): Promise<void> {
+  await commands.batch([...indexWrites(keys, lease, added), ...removed.map((entry) => removal(keys, lease, entry))]);
+  await commands.batch([...added.map((entry) => put(keys, lease, entry)), ...indexDeletes(keys, lease, removed)]);
+}
+
+export function removal(keys: RedisKeys, { podUid, term }: Lease, { user, client }: RegistryEntry): BatchCommand {
+  return { script: REMOVE_ENTRY_SCRIPT, key: keys.user(user), args: [client, podUid, term] };
+}
+
+function put(keys: RedisKeys, { podUid, term }: Lease, { user, client }: RegistryEntry): BatchCommand {
+  return { script: PUT_ENTRY_SCRIPT, key: keys.user(user), args: [client, podUid, term, FIRST_GENERATION] };
+}
+
+function indexWrites(keys: RedisKeys, lease: Lease, entries: readonly RegistryEntry[]): readonly BatchCommand[] {
+  return [...byShard(entries)].map(([shard, ofShard]) => ({
+    command: "HSET",
+    args: [keys.podIndex(lease.podUid, lease.term, shard), ...ofShard.flatMap(({ client, user }) => [client, user])],
+  }));
+}
+
+function indexDeletes(keys: RedisKeys, lease: Lease, entries: readonly RegistryEntry[]): readonly BatchCommand[] {
+  return [...byShard(entries)].map(([shard, ofShard]) => ({
+    command: "HDEL",
+    args: [keys.podIndex(lease.podUid, lease.term, shard), ...ofShard.map(({ client }) => client)],
+  }));
+}
+
+function byShard(entries: readonly RegistryEntry[]): ReadonlyMap<number, readonly RegistryEntry[]> {
+  return Map.groupBy(entries, ({ client }) => RedisKeys.indexShard(client));
+}

@@ -1,0 +1,154 @@
+import type { CommandConnection } from "../redis/command-connection.ts";
+import type { RedisKeys } from "../redis/redis-keys.ts";
+import type { RegistryEntry } from "./registry.ts";
+import { writeEntries } from "./redis-entries.ts";
+import type { PodLease } from "./redis-lease.ts";
+import type { Lease } from "./redis-registry-rows.ts";
+
+export interface EntryWriterOptions {
+  readonly commands: CommandConnection;
+  readonly keys: RedisKeys;
+  readonly lease: PodLease;
+}
+
+/** Entries of one write: bounds what Redis does in one go to a few milliseconds. */
+const WRITE_BATCH = 1_000;
+
+/** A failed write is repeated after this long, or when the connection is back. */
+const RETRY_MS = 250;
+
+interface Held extends RegistryEntry {
+  /** Whether a write was ever begun under the present lease: what was not, needs no removal. */
+  sent: boolean;
+}
+
+/** Keeps Redis equal to what this pod holds: one write at a time, everything that piled up meanwhile in the next one. */
+export class EntryWriter {
+  readonly #options: EntryWriterOptions;
+  readonly #held = new Map<string, Held>();
+  readonly #toAdd = new Set<string>();
+  readonly #toRemove = new Map<string, RegistryEntry>();
+  #writing = false;
+  #scheduled = false;
+  #retryTimer: NodeJS.Timeout | undefined;
+  #idle: (() => void)[] = [];
+  #stopped = false;
+
+  constructor(options: EntryWriterOptions) {
+    this.#options = options;
+  }
+
+  get pending(): number {
+    return this.#toAdd.size + this.#toRemove.size;
+  }
+
+  get isIdle(): boolean {
+    return this.pending === 0 && !this.#writing;
+  }
+
+  add({ user, client }: RegistryEntry): void {
+    const wasSent = this.#toRemove.delete(client) || this.#held.get(client)?.sent === true;
+    this.#held.set(client, { user, client, sent: wasSent });
+    this.#toAdd.add(client);
+    this.schedule();
+  }
+
+  remove({ client }: RegistryEntry): void {
+    const held = this.#held.get(client);
+    if (held === undefined) return;
+    this.#held.delete(client);
+    this.#toAdd.delete(client);
+    if (held.sent) this.#toRemove.set(client, held);
+    this.schedule();
+  }
+
+  removeAll(): void {
+    for (const held of this.#held.values()) this.remove(held);
+  }
+
+  /** A new lease: what stood under the old one is swept, all that is held is written again. */
+  writeAgain(): void {
+    this.#toRemove.clear();
+    for (const held of this.#held.values()) {
+      held.sent = false;
+      this.#toAdd.add(held.client);
+    }
+    this.schedule();
+  }
+
+  /** At the end of this turn of the event loop, so that its writes go out together. */
+  schedule(): void {
+    if (this.#scheduled || this.#writing || this.#stopped) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      void this.#write();
+    });
+  }
+
+  whenIdle(): Promise<void> {
+    return this.isIdle ? Promise.resolve() : new Promise((resolve) => void this.#idle.push(resolve));
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#retryTimer);
+    this.#settle();
+  }
+
+  async #write(): Promise<void> {
+    if (this.#writing || this.#stopped) return;
+    this.#writing = true;
+    try {
+      while (this.pending > 0 && !this.#stopped) {
+        const lease = await this.#usableLease();
+        if (lease === undefined || !(await this.#writeBatch(lease))) return this.#retryLater();
+      }
+    } finally {
+      this.#writing = false;
+    }
+    this.#settle();
+  }
+
+  /** A pod that was stopped for long must not write under a lease that others have ended: it beats first. */
+  async #usableLease(): Promise<Lease | undefined> {
+    const { lease } = this.#options;
+    if (!lease.held) await lease.beat();
+    return lease.held ? lease.current : undefined;
+  }
+
+  async #writeBatch(lease: Lease): Promise<boolean> {
+    const removed = [...this.#toRemove.values()].slice(0, WRITE_BATCH);
+    for (const { client } of removed) this.#toRemove.delete(client);
+    const added: Held[] = [];
+    for (const client of this.#toAdd) {
+      if (added.length >= WRITE_BATCH) break;
+      this.#toAdd.delete(client);
+      const held = this.#held.get(client);
+      if (held !== undefined) added.push(held);
+    }
+    for (const held of added) held.sent = true;
+    try {
+      await writeEntries(this.#options.commands, this.#options.keys, lease, { added, removed });
+      return true;
+    } catch {
+      this.#putBack(added, removed);
+      return false;
+    }
+  }
+
+  /** The outcome is unknown; what has changed since then stands. */
+  #putBack(added: readonly Held[], removed: readonly RegistryEntry[]): void {
+    for (const { client } of added) if (this.#held.has(client)) this.#toAdd.add(client);
+    for (const entry of removed) if (!this.#held.has(entry.client)) this.#toRemove.set(entry.client, entry);
+  }
+
+  #retryLater(): void {
+    clearTimeout(this.#retryTimer);
+    if (!this.#stopped) this.#retryTimer = setTimeout(() => this.schedule(), RETRY_MS);
+  }
+
+  #settle(): void {
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+}

@@ -1,0 +1,133 @@
+import { BrokerUnavailableError } from "../broker/broker.ts";
+import type { Clock, Random } from "../clock.ts";
+import type { CommandConnection } from "../redis/command-connection.ts";
+import type { RedisKeys } from "../redis/redis-keys.ts";
+import { type BeatTable, type Lease, parseBeat, type PodRow } from "./redis-registry-rows.ts";
+import { BEAT_SCRIPT } from "./redis-registry-scripts.ts";
+
+export interface LeaseTiming {
+  /** Default 3,000. */
+  readonly beatIntervalMs: number;
+  /** Silence after which a pod's lease ends. Default 10,000. */
+  readonly deadAfterMs: number;
+  /** When nobody has beaten for this long, Redis was away, and nobody is dead. Default two intervals. */
+  readonly awayAfterMs: number;
+  /** How long no lease ends after Redis started or was away. Default 12,000. */
+  readonly graceMs: number;
+}
+
+export interface PodLeaseOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly commands: CommandConnection;
+  readonly keys: RedisKeys;
+  readonly podUid: string;
+  readonly revision: string;
+  readonly timing: LeaseTiming;
+  /** A lease was gained: everything that is to stand under it has to be written. */
+  readonly onLease: (lease: Lease) => void;
+  /** After each beat, with leases that have ended and are not swept. */
+  readonly onDead: (dead: readonly Lease[]) => void;
+}
+
+/** A failed beat is repeated after this long. */
+const RETRY_MS = 500;
+
+/** Holds this pod's lease by beating, and knows the table that the last beat returned. */
+export class PodLease {
+  readonly #options: PodLeaseOptions;
+  #term = "";
+  #table: BeatTable | undefined;
+  /** Local time at which the last successful beat was sent. */
+  #beatAtMs = Number.NEGATIVE_INFINITY;
+  #beating: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
+
+  constructor(options: PodLeaseOptions) {
+    this.#options = options;
+  }
+
+  /** Undefined until the first beat has succeeded. */
+  get current(): Lease | undefined {
+    return this.#term === "" ? undefined : { podUid: this.#options.podUid, term: this.#term };
+  }
+
+  /** Whether the lease cannot have ended yet, by this pod's own clock. */
+  get held(): boolean {
+    return this.#options.clock.nowMs() - this.#beatAtMs < this.#options.timing.deadAfterMs;
+  }
+
+  /** Beats now, or joins the beat that is under way. Never rejects. */
+  beat(): Promise<void> {
+    this.#beating ??= this.#beat().finally(() => (this.#beating = undefined));
+    return this.#beating;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  /** Pods whose leases live. Rejects with BrokerUnavailableError while this pod cannot know. */
+  livePods(): readonly PodRow[] {
+    const table = this.#table;
+    if (table === undefined || !this.held) throw new BrokerUnavailableError("the registry was not read lately");
+    const redisNowMs = table.nowMs + (this.#options.clock.nowMs() - this.#beatAtMs);
+    if (redisNowMs < table.calmUntilMs) return table.pods;
+    return table.pods.filter(({ beatMs }) => redisNowMs - beatMs <= this.#options.timing.deadAfterMs);
+  }
+
+  async #beat(): Promise<void> {
+    if (this.#stopped) return;
+    const sentAtMs = this.#options.clock.nowMs();
+    try {
+      const table = await this.#send();
+      if (!this.#stopped) this.#accept(table, sentAtMs);
+    } catch {
+      // The connection logs the outage once; `held` tells what follows from it.
+      this.#arm(RETRY_MS);
+    }
+  }
+
+  async #send(): Promise<BeatTable> {
+    const { commands, keys, podUid, revision, timing } = this.#options;
+    const reply = await commands.run(
+      BEAT_SCRIPT,
+      [keys.pods, keys.dead, keys.calm],
+      [podUid, this.#term, revision, timing.deadAfterMs, timing.awayAfterMs, timing.graceMs, this.#table?.runId ?? ""],
+    );
+    const table = parseBeat(reply);
+    if (table === undefined)
+      throw new BrokerUnavailableError("Redis answered a beat with something else than the table");
+    return table;
+  }
+
+  #accept(table: BeatTable, sentAtMs: number): void {
+    this.#table = table;
+    this.#beatAtMs = sentAtMs;
+    const isNew = table.term !== this.#term;
+    this.#term = table.term;
+    this.#arm(this.#nextBeatMs(table));
+    if (isNew) this.#options.onLease({ podUid: this.#options.podUid, term: table.term });
+    if (table.dead.length > 0) this.#options.onDead(table.dead);
+  }
+
+  /** The regular interval, or sooner when another pod's lease would end before: the sweep must not wait for the next beat. */
+  #nextBeatMs(table: BeatTable): number {
+    const { timing, random, podUid } = this.#options;
+    let nextMs = timing.beatIntervalMs;
+    for (const pod of table.pods) {
+      if (pod.podUid === podUid) continue;
+      const endsInMs = Math.max(pod.beatMs + timing.deadAfterMs, table.calmUntilMs) - table.nowMs;
+      // A little later than the end, and not every survivor at once.
+      nextMs = Math.min(nextMs, Math.max(endsInMs, 0) + timing.beatIntervalMs * (0.02 + 0.08 * random()));
+    }
+    return nextMs;
+  }
+
+  #arm(delayMs: number): void {
+    clearTimeout(this.#timer);
+    if (!this.#stopped) this.#timer = setTimeout(() => void this.beat(), delayMs);
+  }
+}

@@ -1,0 +1,119 @@
+import { redisScript, type RedisScript } from "../redis/redis-script.ts";
+
+/**
+ * One beat: renews the lease, ends the leases of silent pods, and returns the table.
+ *
+ * A lease is (pod uid, term). It is new, with a higher term, when the pod has none, when its row is gone (swept, or data lost) and
+ * when Redis is another process than at the last beat (it may have forgotten the latest writes): whoever gets a new term writes all
+ * its entries again, and the old term is left to the sweep.
+ * Silence counts by Redis' own clock and only while Redis itself was there: after a gap in everybody's beats, and in the first
+ * seconds of a Redis, no lease ends (`{L}:calm`).
+ *
+ * KEYS  1 `{L}:pods`   2 `{L}:dead`   3 `{L}:calm`
+ * ARGV  1 uid   2 term or ''   3 revision   4 dead after, ms   5 gap that means "Redis was away", ms   6 grace, ms   7 run id at the last beat or ''
+ * Reply term, run id, Redis time (ms), calm until (ms), {uid, row, …} with row = `term beat revision`, {`uid:term`, …} to sweep
+ */
+export const BEAT_SCRIPT: RedisScript = redisScript(`
+local uid, term = ARGV[1], ARGV[2]
+local dead_after, away, grace = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local info = redis.call('INFO', 'server')
+local run = string.match(info, 'run_id:(%w+)')
+local up = tonumber(string.match(info, 'uptime_in_seconds:(%d+)')) * 1000
+local function text(number) return string.format('%.0f', number) end
+
+local rows = redis.call('HGETALL', KEYS[1])
+local newest, own = 0, nil
+local beats = {}
+for i = 1, #rows, 2 do
+  local row_term, beat = string.match(rows[i + 1], '^(%d+) (%d+) ')
+  beat = tonumber(beat) or 0
+  newest = math.max(newest, beat)
+  if rows[i] == uid then own = row_term else beats[rows[i]] = {row_term or '0', beat} end
+end
+
+local calm = tonumber(redis.call('GET', KEYS[3]) or '0')
+if up < grace then calm = math.max(calm, now + grace - up) end
+if newest > 0 and now - newest > away then calm = math.max(calm, now + grace) end
+if calm > now then redis.call('SET', KEYS[3], text(calm), 'PX', text(calm - now)) end
+
+if term == '' or own ~= term or run ~= ARGV[7] then
+  if term ~= '' then redis.call('HSET', KEYS[2], uid .. ':' .. term, text(now)) end
+  if own and own ~= term then redis.call('HSET', KEYS[2], uid .. ':' .. own, text(now)) end
+  term = text(math.max(now, (tonumber(own) or 0) + 1, (tonumber(term) or 0) + 1))
+end
+redis.call('HSET', KEYS[1], uid, term .. ' ' .. text(now) .. ' ' .. ARGV[3])
+
+if calm <= now then
+  for other, lease in pairs(beats) do
+    if now - lease[2] > dead_after then
+      redis.call('HSET', KEYS[2], other .. ':' .. lease[1], text(now))
+      redis.call('HDEL', KEYS[1], other)
+    end
+  end
+end
+return {term, run, text(now), text(calm), redis.call('HGETALL', KEYS[1]), redis.call('HKEYS', KEYS[2])}
+`);
+
+/**
+ * Gives the lease back. ARGV 3 is 1 when entries may be left: then the lease is handed to the sweep.
+ * KEYS  1 `{L}:pods`   2 `{L}:dead`
+ * ARGV  1 uid   2 term   3 whether entries may be left
+ */
+export const LEAVE_SCRIPT: RedisScript = redisScript(`
+local row = redis.call('HGET', KEYS[1], ARGV[1])
+if row and string.match(row, '^%d+') == ARGV[2] then redis.call('HDEL', KEYS[1], ARGV[1]) end
+if ARGV[3] == '1' then
+  local time = redis.call('TIME')
+  redis.call('HSET', KEYS[2], ARGV[1] .. ':' .. ARGV[2], string.format('%.0f', time[1] * 1000))
+end
+return 1
+`);
+
+/**
+ * Writes one entry, unless the entry of a later generation of the same client is there: a client that moved on is not taken back.
+ * KEYS  1 `{U}u:<user>`
+ * ARGV  1 client   2 uid   3 term   4 generation
+ */
+export const PUT_ENTRY_SCRIPT: RedisScript = redisScript(`
+local entry = redis.call('HGET', KEYS[1], ARGV[1])
+if entry then
+  local generation = tonumber(string.match(entry, '^%S+ %S+ (%d+)'))
+  if generation and generation > tonumber(ARGV[4]) then return 0 end
+end
+local time = redis.call('TIME')
+local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ' ' .. ARGV[3] .. ' ' .. ARGV[4] .. ' - ' .. now)
+return 1
+`);
+
+/**
+ * Removes one entry if it is of this lease.
+ * KEYS  1 `{U}u:<user>`
+ * ARGV  1 client   2 uid   3 term
+ */
+export const REMOVE_ENTRY_SCRIPT: RedisScript = redisScript(`
+local entry = redis.call('HGET', KEYS[1], ARGV[1])
+local lease = ARGV[2] .. ' ' .. ARGV[3] .. ' '
+if entry and string.sub(entry, 1, #lease) == lease then return redis.call('HDEL', KEYS[1], ARGV[1]) end
+return 0
+`);
+
+/**
+ * Takes or keeps the right to sweep.
+ * KEYS  1 `{L}:sweep`
+ * ARGV  1 who   2 for how long, ms
+ */
+export const LEAD_SCRIPT: RedisScript = redisScript(`
+local leader = redis.call('GET', KEYS[1])
+if leader and leader ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+`);
+
+/** KEYS  1 `{L}:sweep`   ARGV  1 who */
+export const RESIGN_SCRIPT: RedisScript = redisScript(`
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+`);

@@ -1,0 +1,225 @@
+import { CommandConnection } from "../redis/command-connection.ts";
+import { RedisKeys } from "../redis/redis-keys.ts";
+import { DEFAULT_REDIS_BOUNDS, type RedisBounds } from "../redis/redis-options.ts";
+import type { RedisRuntime } from "../redis/redis-runtime.ts";
+import { parseRedisUrl } from "../redis/redis-url.ts";
+import { EntryWriter } from "./redis-entry-writer.ts";
+import { type LeaseTiming, PodLease } from "./redis-lease.ts";
+import { formatLease, isTexts, pairsOf, parseEntry, type PodRow } from "./redis-registry-rows.ts";
+import { LEAVE_SCRIPT } from "./redis-registry-scripts.ts";
+import { sweepDeadLeases, sweepPods, type SweptLease } from "./redis-sweep.ts";
+import type { LiveNode, Owner, Registry, RegistryEntry } from "./registry.ts";
+
+export interface RedisRegistryTiming extends LeaseTiming {
+  /** Longest wait of `start` for the first beat. Default 2,000. */
+  readonly startTimeoutMs: number;
+  /** Longest wait of `close` for the removal of this pod's entries; what is left then is swept by others. Default 3,000. */
+  readonly closeTimeoutMs: number;
+}
+
+/** For metrics. */
+export interface RedisRegistryHooks {
+  readonly onSweep?: (swept: SweptLease) => void;
+  /** A lease was gained; more than once in a pod's life means that it was cut off, or that Redis lost its data. */
+  readonly onLease?: () => void;
+}
+
+export interface RedisRegistryOptions extends RedisRuntime, RedisRegistryHooks {
+  readonly url: string;
+  readonly prefix: string;
+  readonly podUid: string;
+  /** Shown to the other nodes. */
+  readonly revision: string;
+  readonly timing?: Partial<RedisRegistryTiming>;
+  readonly bounds?: Partial<RedisBounds>;
+}
+
+const DEFAULT_TIMING: RedisRegistryTiming = {
+  beatIntervalMs: 3_000,
+  deadAfterMs: 10_000,
+  awayAfterMs: 6_000,
+  graceMs: 12_000,
+  startTimeoutMs: 2_000,
+  closeTimeoutMs: 3_000,
+};
+
+/** Throws RedisUrlError. Nothing is connected before `start`. */
+export function openRedisRegistry(options: RedisRegistryOptions): Registry {
+  if (!/^[^\s:]+$/.test(options.podUid)) throw new TypeError("the pod uid must have no spaces and no colons");
+  return new RedisRegistry(options);
+}
+
+class RedisRegistry implements Registry {
+  readonly #options: RedisRegistryOptions;
+  readonly #timing: RedisRegistryTiming;
+  readonly #keys: RedisKeys;
+  readonly #commands: CommandConnection;
+  readonly #lease: PodLease;
+  readonly #writer: EntryWriter;
+  #sweeping = false;
+  #onceLeased: (() => void) | undefined;
+
+  constructor(options: RedisRegistryOptions) {
+    this.#options = options;
+    this.#timing = { ...DEFAULT_TIMING, ...options.timing };
+    this.#keys = new RedisKeys(options.prefix);
+    const { clock, random, log, podUid, revision } = options;
+    this.#commands = new CommandConnection({
+      clock,
+      random,
+      log,
+      address: parseRedisUrl(options.url),
+      bounds: { ...DEFAULT_REDIS_BOUNDS, ...options.bounds },
+      name: "belay-registry",
+      onAvailable: (available) => void (available && this.#lease.beat()),
+    });
+    const shared = { commands: this.#commands, keys: this.#keys };
+    this.#lease = new PodLease({
+      ...shared,
+      clock,
+      random,
+      podUid,
+      revision,
+      timing: this.#timing,
+      onLease: () => this.#gainLease(),
+      onDead: () => void this.#sweep(),
+    });
+    this.#writer = new EntryWriter({ ...shared, lease: this.#lease });
+  }
+
+  get leaseHeld(): boolean {
+    return this.#lease.held;
+  }
+
+  /** Resolves with the first beat or after `startTimeoutMs`, whichever is first. */
+  async start(): Promise<void> {
+    const first = new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, this.#timing.startTimeoutMs);
+      this.#onceLeased = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#commands.open();
+    await first;
+  }
+
+  add(entry: RegistryEntry): void {
+    this.#writer.add(entry);
+  }
+
+  remove(entry: RegistryEntry): void {
+    this.#writer.remove(entry);
+  }
+
+  async owners(user: string): Promise<readonly Owner[]> {
+    const flat = await this.#commands.call("HGETALL", this.#keys.user(user));
+    if (!isTexts(flat)) return [];
+    const entries = pairsOf(flat).map(([client, value]) => ({ client, lease: parseEntry(value) }));
+    // A pod that came up after the last beat is not in the table yet.
+    const unknown = entries.some(({ lease }) => lease !== undefined && !isLive(this.#lease.livePods(), lease));
+    if (unknown) await this.#lease.beat();
+    const live = this.#lease.livePods();
+    return entries.flatMap(({ client, lease }) =>
+      lease !== undefined && isLive(live, lease) ? [{ client, podUid: lease.podUid }] : [],
+    );
+  }
+
+  async liveNodes(): Promise<readonly LiveNode[]> {
+    return this.#lease.livePods().map(({ podUid, revision }) => ({ podUid, revision }));
+  }
+
+  async flush(timeoutMs: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const timeout = new Promise<void>((resolve) => (timer = setTimeout(resolve, timeoutMs)));
+    this.#writer.schedule();
+    await Promise.race([this.#writer.whenIdle(), timeout]);
+    clearTimeout(timer);
+  }
+
+  async close(): Promise<void> {
+    this.#onceLeased?.();
+    this.#writer.removeAll();
+    await this.flush(this.#timing.closeTimeoutMs);
+    const isClean = this.#writer.isIdle;
+    this.#writer.stop();
+    this.#lease.stop();
+    await this.#leave(isClean);
+    this.#commands.close();
+  }
+
+  async #leave(isClean: boolean): Promise<void> {
+    const lease = this.#lease.current;
+    if (lease === undefined) return;
+    try {
+      await this.#commands.run(
+        LEAVE_SCRIPT,
+        [this.#keys.pods, this.#keys.dead],
+        [lease.podUid, lease.term, isClean ? 0 : 1],
+      );
+    } catch {
+      this.#options.log.warn(
+        { lease: formatLease(lease) },
+        "the registry was left without saying so: other pods sweep it",
+      );
+    }
+  }
+
+  #gainLease(): void {
+    this.#options.onLease?.();
+    this.#onceLeased?.();
+    this.#writer.writeAgain();
+  }
+
+  async #sweep(): Promise<void> {
+    if (this.#sweeping) return;
+    this.#sweeping = true;
+    try {
+      const swept = await sweepDeadLeases({ commands: this.#commands, keys: this.#keys, leader: this.#options.podUid });
+      for (const each of swept) {
+        this.#options.onSweep?.(each);
+        this.#options.log.info(
+          { podUid: each.podUid, term: each.term, entries: each.entries },
+          "swept the entries of a dead pod",
+        );
+      }
+    } catch {
+      // The next beat shows what is left.
+    } finally {
+      this.#sweeping = false;
+    }
+  }
+}
+
+function isLive(pods: readonly PodRow[], lease: { readonly podUid: string; readonly term: string }): boolean {
+  return pods.some(({ podUid, term }) => podUid === lease.podUid && term === lease.term);
+}
+
+/** Sweeps at once for pods that are known to be gone, from outside of any gateway; also finishes what others left. */
+export async function sweepDeadPods(
+  options: RedisRuntime & { readonly url: string; readonly prefix: string; readonly podUids: readonly string[] },
+): Promise<readonly SweptLease[]> {
+  const { clock, random, log, url, prefix, podUids } = options;
+  const { promise: reachable, resolve, reject } = Promise.withResolvers<void>();
+  const timer = setTimeout(() => reject(new Error("Redis is not reachable")), DEFAULT_REDIS_BOUNDS.connectTimeoutMs);
+  const commands = new CommandConnection({
+    clock,
+    random,
+    log,
+    name: "belay-sweep",
+    bounds: DEFAULT_REDIS_BOUNDS,
+    address: parseRedisUrl(url),
+    onAvailable: (available) => available && resolve(),
+  });
+  try {
+    commands.open();
+    await reachable;
+    return await sweepPods(
+      { commands, keys: new RedisKeys(prefix), leader: `sweep-${Math.floor(random() * 2 ** 32)}` },
+      podUids,
+    );
+  } finally {
+    clearTimeout(timer);
+    commands.close();
+  }
+}

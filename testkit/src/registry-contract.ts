@@ -1,0 +1,130 @@
+import type { Owner, Registry } from "@belay/gateway/internal";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { eventually } from "./eventually.ts";
+
+/** What a registry is made on, for the contract. */
+export interface RegistryMedium extends AsyncDisposable {
+  /** A registry that is not started. */
+  open(podUid: string, revision: string): Registry;
+}
+
+export interface RegistrySubject {
+  readonly name: string;
+  /** Nodes that can share the medium; with 1, both ends of every test are the same registry. */
+  readonly nodes: 1 | 2;
+  readonly openMedium: () => Promise<RegistryMedium>;
+}
+
+/** Every registry keeps these rules; docs/redis.md tells them in words. */
+export function registryContract({ name, nodes, openMedium }: RegistrySubject): void {
+  describe(`registry: ${name}`, () => {
+    let medium: RegistryMedium;
+    let here: Registry;
+    let there: Registry;
+    let counter = 0;
+    const fresh = (): string => `u${(counter += 1)}`;
+
+    beforeAll(async () => {
+      medium = await openMedium();
+      here = medium.open("pod-here", "r1");
+      await here.start();
+      there = here;
+      if (nodes === 1) return;
+      there = medium.open("pod-there", "r2");
+      await there.start();
+    });
+
+    afterAll(async () => {
+      await here.close();
+      if (there !== here) await there.close();
+      await medium[Symbol.asyncDispose]();
+    });
+
+    test("[RG1] an entry is found from every node soon after it was added, under its own pod", async () => {
+      const user = fresh();
+      here.add({ user, client: "c1" });
+      const owners = await eventually("found", 1_000, async () => {
+        const found = await there.owners(user);
+        return found.length > 0 && found;
+      });
+      expect(owners).toEqual([{ client: "c1", podUid: "pod-here" }]);
+      expect(await here.owners(user)).toEqual(owners);
+    });
+
+    test("[RG2] flush resolves when everything queued is written", async () => {
+      const user = fresh();
+      const added = Array.from({ length: 300 }, (_, index) => `c${index}`);
+      for (const client of added) here.add({ user, client });
+      await here.flush(5_000);
+      expect(clients(await there.owners(user))).toEqual(added.toSorted());
+    });
+
+    test("[RG3] a removed entry is gone, the user's others stay; what was never added can be removed", async () => {
+      const user = fresh();
+      here.add({ user, client: "stays" });
+      here.add({ user, client: "goes" });
+      await here.flush(2_000);
+      here.remove({ user, client: "goes" });
+      here.remove({ user, client: "never" });
+      await here.flush(2_000);
+      expect(clients(await there.owners(user))).toEqual(["stays"]);
+    });
+
+    test("[RG3] the last of add and remove in one turn counts", async () => {
+      const user = fresh();
+      here.add({ user, client: "a" });
+      here.remove({ user, client: "a" });
+      here.add({ user, client: "b" });
+      here.remove({ user, client: "b" });
+      here.add({ user, client: "b" });
+      await here.flush(2_000);
+      expect(clients(await there.owners(user))).toEqual(["b"]);
+      here.remove({ user, client: "b" });
+      here.add({ user, client: "b" });
+      here.remove({ user, client: "b" });
+      await here.flush(2_000);
+      expect(await there.owners(user)).toEqual([]);
+    });
+
+    test("[RG4] users nobody has heard of have no owners, whatever their name", async () => {
+      for (const user of ["nobody", "", "a}b{c", "{tag}u:x", "ü 👋", "a b\nc"])
+        expect(await here.owners(user)).toEqual([]);
+    });
+
+    test("[RG4] names pass as they are", async () => {
+      for (const user of ["", "a}b{c", "{tag}u:x", "ü 👋", "a b\nc", "__proto__"]) {
+        here.add({ user, client: `client of ${user}` });
+        await here.flush(2_000);
+        expect(clients(await there.owners(user))).toEqual([`client of ${user}`]);
+        here.remove({ user, client: `client of ${user}` });
+      }
+    });
+
+    test("[RG5] live nodes are listed with their revision until they close; their entries go with them", async () => {
+      const revisionsBefore = (await here.liveNodes()).map(({ podUid, revision }) => `${podUid} ${revision}`);
+      expect(revisionsBefore).toContain("pod-here r1");
+      const guest = nodes === 1 ? here : medium.open("pod-guest", "r3");
+      const user = fresh();
+      if (guest !== here) await guest.start();
+      guest.add({ user, client: "c" });
+      await guest.flush(2_000);
+      expect(clients(await guest.owners(user))).toEqual(["c"]);
+      await guest.close();
+      if (guest === here) await here.start();
+      expect(await here.owners(user)).toEqual([]);
+      await eventually(
+        "the guest is gone",
+        5_000,
+        async () => !(await here.liveNodes()).some(({ podUid }) => podUid === "pod-guest"),
+      );
+    });
+
+    test("[RG6] a started registry holds its lease", () => {
+      expect([here.leaseHeld, there.leaseHeld]).toEqual([true, true]);
+    });
+  });
+}
+
+function clients(owners: readonly Owner[]): readonly string[] {
+  return owners.map(({ client }) => client).toSorted();
+}
