@@ -19,9 +19,21 @@ export interface Recipe {
 /** Images of a name that are kept: an older bundle is often the one to compare with. */
 const keptArchives = 4;
 
+/**
+ * buildah in a mount namespace of its own: its mounts end with it, also when it is killed, and what it writes below /etc and
+ * /var/lib goes to memory instead of staying on the machine.
+ */
 function buildah(cache: Cache): readonly string[] {
-  // Its mounts end with this namespace, also when the build is killed.
-  const alone = ["unshare", "--mount", "--propagation=private", "--"];
+  const aside = `${cache.root}/buildah-run/aside`;
+  const script = [
+    `mkdir -p ${aside} && mount -t tmpfs tmpfs ${aside}`,
+    ...["etc", "var/lib"].map(
+      (dir) =>
+        `mkdir -p ${aside}/${dir}/up ${aside}/${dir}/work && mount -t overlay overlay -o lowerdir=/${dir},upperdir=${aside}/${dir}/up,workdir=${aside}/${dir}/work /${dir}`,
+    ),
+    'exec "$@"',
+  ].join(" && ");
+  const alone = ["unshare", "--mount", "--propagation=private", "--", "sh", "-c", script, "sh"];
   return [
     ...alone,
     "buildah",

@@ -95,6 +95,8 @@ function controllerManager(layout: ClusterLayout, bin: string): Daemon {
       ...kubeconfigFlags(layout, "controller-manager"),
       // Each node has its pod range from the layout.
       "--allocate-node-cidrs=false",
+      // It makes this directory, by default below /usr.
+      `--flex-volume-plugin-dir=${layout.stateDir}/volume-plugins`,
       `--root-ca-file=${pki}/ca.crt`,
       `--client-ca-file=${pki}/ca.crt`,
       `--requestheader-client-ca-file=${pki}/front-proxy-ca.crt`,

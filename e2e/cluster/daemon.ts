@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { eventually } from "../eventually.ts";
 import { childrenOf, findProcesses, identify, isAlive, type ProcessIdentity, signal } from "./process-identity.ts";
@@ -38,7 +39,9 @@ function pidfile(stateDir: string, name: string): string {
 }
 
 function fingerprint(daemon: Daemon): string {
-  const hash = createHash("sha256").update(JSON.stringify([daemon.command, daemon.within ?? null]));
+  const hash = createHash("sha256").update(
+    JSON.stringify([daemon.command, daemon.within?.pid, daemon.within?.startTicks]),
+  );
   for (const file of daemon.files ?? []) hash.update(`\0${readFileSync(file, "utf8")}`);
   return hash.digest("hex");
 }
@@ -82,17 +85,15 @@ async function launch(daemon: Daemon): Promise<ProcessIdentity> {
     env: { PATH: process.env["PATH"], ...daemon.env, [markName]: `${daemon.stateDir}/${daemon.name}` },
   });
   closeSync(log);
-  let failure: Error | undefined;
-  child.once("error", (error) => {
-    failure = error;
-  });
+  // Rejects when there is no such program.
+  await once(child, "spawn");
   child.unref();
+  const { pid } = child;
+  if (pid === undefined) throw new Error(`${daemon.name}: spawned without a process number`);
   const forks = daemon.forks === true || daemon.within !== undefined;
-  const { value } = await eventually(`${daemon.name} starts`, { withinMs: 5_000, everyMs: 10 }, () => {
-    if (failure !== undefined) throw failure;
-    if (child.pid === undefined) return undefined;
-    return forks ? childrenOf(child.pid)[0] : identify(child.pid);
-  });
+  const { value } = await eventually(`${daemon.name} starts`, { withinMs: 5_000, everyMs: 10 }, () =>
+    forks ? childrenOf(pid)[0] : identify(pid),
+  );
   return value;
 }
 

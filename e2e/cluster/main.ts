@@ -4,10 +4,11 @@
  */
 import { chooseProvider, type Chosen } from "./choose-provider.ts";
 import { ensureDebianPackages } from "./debian-packages.ts";
+import { installBelay, installChat } from "./deploy.ts";
 import { exportLines } from "./environment.ts";
 import { withLock } from "./lock.ts";
 import { pins } from "./pins.ts";
-import { parseSettings, type Settings } from "./settings.ts";
+import { defaultCluster, parseSettings, type Settings } from "./settings.ts";
 import { describeFailure, say, seconds } from "./steps.ts";
 
 type Verb = (settings: Settings, chosen: Chosen) => Promise<void>;
@@ -17,8 +18,23 @@ async function printEnvironment({ cluster }: Settings, { kind, provider, bin }: 
   process.stdout.write(`${exportLines({ cluster, provider: kind, kubeconfig, bin, nodeAddress })}\n`);
 }
 
+/** Cluster, images, Belay, chat: all of it. */
+async function up({ cluster }: Settings, { provider, bin }: Chosen): Promise<void> {
+  await provider.up();
+  const images = await provider.images();
+  const target = { bin, kubeconfig: await provider.kubeconfig(), nodeAddress: await provider.nodeAddress() };
+  await installBelay(target, images);
+  const chat = await installChat(target, images);
+  const argument = cluster === defaultCluster ? "" : ` CLUSTER=${cluster}`;
+  say("");
+  say(`  chat: ${chat} (open it twice)`);
+  say(`  your shell: eval "$(make -s env${argument})"; kubectl get rtc -A`);
+  say(`  away with it: make down${argument}`);
+}
+
 /** Verbs that change a cluster: one process at a time per cluster. */
 const changes: Readonly<Record<string, Verb>> = {
+  up,
   "cluster-up": (_, { provider }) => provider.up(),
   down: (_, { provider }) => provider.down(),
   images: async (_, { provider }) => {

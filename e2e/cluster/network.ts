@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import { run, succeeds } from "./command.ts";
 import type { ClusterLayout, NodeLayout } from "./layout.ts";
 import type { ProcessIdentity } from "./process-identity.ts";
@@ -54,9 +55,11 @@ export async function ensureCable(layout: ClusterLayout, node: NodeLayout, holde
   for (const command of nodeCommands(layout, node)) await run([...inside, ...command]);
 }
 
-/** Takes bridge and routes away; says whether there was anything. */
+/** Takes cables, bridge and routes away; says whether there was anything. */
 export async function removeNetwork(layout: ClusterLayout): Promise<boolean> {
-  const bridge = await succeeds(["ip", "link", "del", layout.bridge]);
+  // The kernel would remove a dead node's cable too, but at its leisure.
+  const links = readdirSync("/sys/class/net").filter((link) => link.startsWith(layout.bridge));
+  for (const link of links) await succeeds(["ip", "link", "del", link]);
   const route = await succeeds(["ip", "route", "del", "blackhole", layout.range]);
-  return bridge || route;
+  return links.length > 0 || route;
 }

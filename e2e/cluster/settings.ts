@@ -1,6 +1,8 @@
 import { homedir } from "node:os";
 import { layoutProblem } from "./layout.ts";
 
+export const defaultCluster = "belay";
+
 export interface Settings {
   readonly cluster: string;
   readonly provider: "local" | "kind" | "whichever";
@@ -17,7 +19,7 @@ const providers = ["local", "kind", "whichever"] as const;
 export function parseSettings(environment: Readonly<Record<string, string | undefined>>): Parsed {
   // `make` passes an unset variable on as an empty one.
   const given = (name: string): string | undefined => (environment[name] === "" ? undefined : environment[name]);
-  const cluster = given("CLUSTER") ?? "belay";
+  const cluster = given("CLUSTER") ?? defaultCluster;
   const asked = given("PROVIDER") ?? "whichever";
   const provider = providers.find((known) => known === asked);
   const nodes = given("NODES") === undefined ? undefined : Number(given("NODES"));

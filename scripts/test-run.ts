@@ -1,0 +1,94 @@
+/**
+ * `make test`: Debian packages, `npm run check`, a cluster of its own, the end-to-end tests on it, and the cluster's end. Stops at
+ * the first failure, but never without taking the cluster down. The last line counts the tests of all runners.
+ */
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { add, type Counts, formatCounts, parseClosingLine } from "./closing-total.ts";
+
+const cluster = "test";
+const verbs = ["--conditions=@belay/source", "e2e/cluster/main.ts"];
+let total: Counts = { passed: 0, failed: 0, skipped: 0 };
+const durations: string[] = [];
+
+class StageError extends Error {
+  constructor(failed: string, code: string) {
+    super(`${failed} ended with ${code}`);
+    this.name = "StageError";
+  }
+}
+
+interface Stage {
+  readonly name: string;
+  readonly command: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Runs one stage; its output passes through, closing lines are counted. Resolves to what it printed. */
+async function stage({ name, command, env }: Stage): Promise<readonly string[]> {
+  const [program = "", ...args] = command;
+  const started = performance.now();
+  process.stderr.write(`\n== ${name}\n`);
+  const child = spawn(program, args, {
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, CLUSTER: cluster, ...env },
+  });
+  const ended = new Promise<string>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code, signal) => {
+      resolve(String(code ?? signal));
+    });
+  });
+  const lines: string[] = [];
+  for await (const line of createInterface({ input: child.stdout })) {
+    lines.push(line);
+    const counts = parseClosingLine(line);
+    if (counts !== undefined) total = add(total, counts);
+    else process.stdout.write(`${line}\n`);
+  }
+  const code = await ended;
+  durations.push(`${name} ${Math.round((performance.now() - started) / 1000)} s`);
+  if (code !== "0") throw new StageError(name, code);
+  return lines;
+}
+
+function clusterStage(verb: string): Stage {
+  return { name: `cluster ${cluster}: ${verb}`, command: [process.execPath, ...verbs, verb] };
+}
+
+/** The variables of `make env`, as a shell would read them. */
+async function clusterEnvironment(): Promise<Record<string, string>> {
+  const exports = await stage(clusterStage("env"));
+  const printed = await stage({
+    name: "its environment",
+    command: ["sh", "-c", `${exports.join("\n")}\nenv -0 | tr '\\0' '\\n'`],
+  });
+  const wanted = /^(KUBECONFIG|PATH|BELAY_\w+)=(.*)$/;
+  return Object.fromEntries(
+    printed.flatMap((line) => {
+      const [, name, value] = wanted.exec(line) ?? [];
+      return name === undefined || value === undefined ? [] : [[name, value]];
+    }),
+  );
+}
+
+async function onCluster(): Promise<void> {
+  await stage(clusterStage("down"));
+  try {
+    await stage(clusterStage("up"));
+    await stage({ name: "end to end", command: ["npm", "run", "-s", "e2e"], env: await clusterEnvironment() });
+  } finally {
+    await stage(clusterStage("down"));
+  }
+}
+
+try {
+  await stage(clusterStage("test-packages"));
+  await stage({ name: "check", command: ["npm", "run", "check"] });
+  await onCluster();
+} catch (error) {
+  process.stderr.write(`\nfailed: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}
+process.stderr.write(`\n${durations.join(", ")}\n`);
+process.stdout.write(`${formatCounts(total)}\n`);
