@@ -6,6 +6,7 @@ export interface CloseReason {
 }
 
 export type CloseName =
+  | "messageTooBig"
   | "shutdown"
   | "expired"
   | "slow"
@@ -17,6 +18,8 @@ export type CloseName =
   | "forced";
 
 export const CLOSE: Readonly<Record<CloseName, CloseReason>> = {
+  /** RFC 6455's own code; SDKs take it as final. */
+  messageTooBig: { code: 1009, reason: "message size limit exceeded" },
   /** The server drains or stops. */
   shutdown: { code: 3001, reason: "shutdown" },
   /** The connection's token has expired. */

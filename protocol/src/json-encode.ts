@@ -25,8 +25,7 @@ export function encodeClientInfo({ user, client, connInfo }: ClientInfo): string
   return `{"user":${JSON.stringify(user)},"client":${JSON.stringify(client)}${info}}`;
 }
 
-/** The parts of a publication push around its payload; `info` is JSON text. */
-export function encodePublicationPush(channel: string, data: string, info?: string): string {
-  const tail = info === undefined ? "}}}" : `,"info":${info}}}}`;
-  return `{"push":{"channel":${JSON.stringify(channel)},"pub":{"data":${data}${tail}`;
+/** What stands before the payload of a channel's publication; `}}}` or `,"info":…}}}` stands behind it. */
+export function encodePublicationHead(channel: string): string {
+  return `{"push":{"channel":${JSON.stringify(channel)},"pub":{"data":`;
 }

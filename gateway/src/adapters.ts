@@ -1,0 +1,35 @@
+/** The only place that picks adapters. */
+import type { Logger } from "pino";
+import type { Broker } from "./broker/broker.ts";
+import { MemoryBroker } from "./broker/memory-broker.ts";
+import { openRedisBroker } from "./broker/redis-broker.ts";
+import type { Clock, Random } from "./clock.ts";
+import type { NodeIdentity } from "./node/node.ts";
+import { MemoryRegistry } from "./registry/memory-registry.ts";
+import { openRedisRegistry } from "./registry/redis-registry.ts";
+import type { Registry } from "./registry/registry.ts";
+import type { Settings } from "./settings.ts";
+
+/** What stands behind the ports between nodes. */
+export interface Adapters {
+  readonly broker: Broker;
+  readonly registry: Registry;
+}
+
+export interface AdapterDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly identity: NodeIdentity;
+}
+
+/** Picks broker and registry by the configuration. Throws when the Redis URL is not one. */
+export function openAdapters({ config, redisUrl }: Settings, { clock, random, log, identity }: AdapterDeps): Adapters {
+  const { podUid, revision } = identity;
+  if (config.broker.type === "memory" || redisUrl === undefined) {
+    const epochPrefix = Math.floor(random() * 2 ** 48).toString(36);
+    return { broker: new MemoryBroker({ epochPrefix }), registry: new MemoryRegistry({ podUid, revision }) };
+  }
+  const shared = { url: redisUrl, prefix: config.broker.prefix, clock, random, log };
+  return { broker: openRedisBroker(shared), registry: openRedisRegistry({ ...shared, podUid, revision }) };
+}

@@ -1,0 +1,305 @@
+/** Builds a gateway from its parts. */
+import { randomUUID } from "node:crypto";
+import type { Server } from "node:http";
+import { CLOSE } from "@belay/protocol";
+import type { Logger } from "pino";
+import { type Adapters, openAdapters } from "./adapters.ts";
+import type { BrokerEvents, DisconnectCommand } from "./broker/broker.ts";
+import type { Clock, Random } from "./clock.ts";
+import { Connection, type ConnectionDeps, type ConnectionObserver } from "./connection/connection.ts";
+import { ConnectionTable } from "./connection/connection-table.ts";
+import { FlushLoop } from "./connection/flush.ts";
+import type { OutboxCounters } from "./connection/outbox.ts";
+import { TimerWheel } from "./connection/timer-wheel.ts";
+import { Drainer } from "./drain/drainer.ts";
+import { handle } from "./handlers/index.ts";
+import type { ClientConnection, Services } from "./handlers/services.ts";
+import { apiRoute, type NodeInfo } from "./http/api-server.ts";
+import { controlRoutes } from "./http/control-server.ts";
+import { healthRoutes } from "./http/health.ts";
+import { closeServer, createHttpServer, listen, type Route, type Router } from "./http/http-server.ts";
+import { Metrics } from "./http/metrics.ts";
+import { websocketRoute } from "./http/websocket-route.ts";
+import { Hub } from "./hub/hub.ts";
+import { Subscriptions } from "./hub/subscriptions.ts";
+import type { NodeState } from "./node/load.ts";
+import type { NodeIdentity } from "./node/node.ts";
+import type { Settings, SettingsSource } from "./settings.ts";
+import { WsServer } from "./transport/ws-server.ts";
+
+export interface GatewayDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly identity: NodeIdentity;
+  /** More routes of the client port, looked at last. */
+  readonly extraRoutes?: Router;
+}
+
+export interface Addresses {
+  readonly clientPort: number;
+  readonly controlPort: number;
+}
+
+export interface Gateway {
+  /** Connects the broker, begins the lease, opens both ports. Rejects when a port is taken. */
+  listen(): Promise<Addresses>;
+  /** Drains as SIGTERM does; resolves when no socket is left, at the latest soon after the configured deadline. */
+  drain(): Promise<void>;
+  /** Closes everything; sockets that are left are dropped. */
+  close(): Promise<void>;
+}
+
+/** Resolution of connection timers, milliseconds. */
+const WHEEL_TICK_MS = 100;
+/** What sockets closed at the drain's deadline get to finish their close handshake, milliseconds. */
+const CLOSE_GRACE_MS = 1000;
+const VERSION = "0.1.0";
+
+export function createGateway(settings: SettingsSource, deps: GatewayDeps): Gateway {
+  return new GatewayApp(settings, deps);
+}
+
+class GatewayApp implements Gateway {
+  readonly #settings: SettingsSource;
+  readonly #deps: GatewayDeps;
+  readonly #adapters: Adapters;
+  readonly #hub = new Hub<ClientConnection>();
+  readonly #table = new ConnectionTable();
+  readonly #flushLoop: FlushLoop;
+  readonly #wheel: TimerWheel;
+  readonly #drainer: Drainer;
+  readonly #metrics: Metrics;
+  readonly #websockets: WsServer;
+  readonly #clientServer: Server;
+  readonly #controlServer: Server;
+  readonly #outboxCounters: OutboxCounters = { lines: 0, writes: 0, bytes: 0 };
+  readonly #startMs: number;
+  #isBrokerSeen = false;
+  #isClosing = false;
+
+  constructor(settings: SettingsSource, deps: GatewayDeps) {
+    const { clock, random } = deps;
+    this.#settings = settings;
+    this.#deps = deps;
+    this.#startMs = clock.nowMs();
+    this.#adapters = openAdapters(settings.current, deps);
+    const { limits } = settings.current.config;
+    this.#flushLoop = new FlushLoop(clock, limits.maxOutboundBytes);
+    this.#wheel = new TimerWheel(clock, WHEEL_TICK_MS);
+    this.#drainer = new Drainer({ clock, random, open: () => this.#table.open, sockets: () => this.#table.size });
+    this.#metrics = this.#createMetrics();
+    const connectionDeps = this.#connectionDeps();
+    this.#websockets = new WsServer({
+      maxMessageBytes: limits.maxMessageBytes,
+      open: (socket) => {
+        const connection = new Connection(randomUUID(), socket, connectionDeps);
+        this.#table.add(connection);
+        this.#metrics.handshakes.inc();
+        deps.log.debug({ connection: connection.session, remote: socket.remoteAddress }, "connection opened");
+        return connection;
+      },
+      refusal: () => (this.#isClosing ? { status: 503, problem: "the server stops" } : undefined),
+    });
+    this.#clientServer = this.#createClientServer();
+    this.#controlServer = this.#createControlServer();
+    settings.onChange((changed) => this.#onSettings(changed));
+    settings.onRefused((problems) => {
+      this.#metrics.configReloads.inc({ outcome: "refused" });
+      deps.log.error({ problems }, "configuration refused, the old one stays");
+    });
+  }
+
+  async listen(): Promise<Addresses> {
+    const { broker, registry } = this.#adapters;
+    this.#wheel.start();
+    await Promise.all([broker.start(this.#brokerEvents()), registry.start()]);
+    const { config } = this.#settings.current;
+    const [client, control] = await Promise.all([
+      listen(this.#clientServer, config.listen),
+      listen(this.#controlServer, config.control),
+    ]);
+    this.#deps.log.info(
+      { clientPort: client.port, controlPort: control.port, ...this.#deps.identity },
+      "gateway listens",
+    );
+    return { clientPort: client.port, controlPort: control.port };
+  }
+
+  async drain(): Promise<void> {
+    const { deadlineSeconds, ratePerSecond } = this.#settings.current.config.drain;
+    if (this.#drainer.status.state !== "drained") this.#drainer.start({ deadlineSeconds, ratePerSecond });
+    const endMs = this.#deps.clock.nowMs() + deadlineSeconds * 1000 + CLOSE_GRACE_MS;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const look = setInterval(() => {
+      if (this.#table.size > 0 && this.#deps.clock.nowMs() < endMs) return;
+      clearInterval(look);
+      resolve();
+    }, 20);
+    await promise;
+    this.#deps.log.info({ ...this.#drainer.status }, "drained");
+  }
+
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    this.#drainer.stop();
+    for (const connection of this.#table.open) connection.close(CLOSE.shutdown);
+    this.#websockets.terminateAll();
+    this.#wheel.stop();
+    await Promise.all([closeServer(this.#clientServer), closeServer(this.#controlServer)]);
+    await this.#adapters.registry.close();
+    await this.#adapters.broker.close();
+  }
+
+  get #isGateClosed(): boolean {
+    return this.#isClosing || this.#drainer.isRequested || this.#settings.current.isTrafficOff;
+  }
+
+  #state(): NodeState {
+    return {
+      identity: this.#deps.identity,
+      connections: this.#table.size,
+      brokerConnected: this.#adapters.broker.connected,
+      brokerSeen: this.#isBrokerSeen,
+      isGateClosed: this.#isGateClosed,
+      drain: this.#drainer.status,
+    };
+  }
+
+  #brokerEvents(): BrokerEvents {
+    return {
+      onPublication: (publication) => {
+        this.#metrics.publications.inc();
+        this.#hub.deliver(publication);
+      },
+      onDisconnect: (command) => this.#disconnect(command),
+      onConnected: (isConnected) => {
+        this.#isBrokerSeen ||= isConnected;
+        this.#deps.log.info({ isConnected }, "broker connection changed");
+      },
+    };
+  }
+
+  #disconnect({ user, client, code, reason }: DisconnectCommand): void {
+    for (const connection of this.#hub.clientsOf(user)) {
+      if (client === undefined || connection.client === client) connection.close({ code, reason });
+    }
+  }
+
+  #onSettings({ config }: Settings): void {
+    this.#metrics.configReloads.inc({ outcome: "accepted" });
+    this.#flushLoop.maxOutboundBytes = config.limits.maxOutboundBytes;
+    this.#websockets.maxMessageBytes = config.limits.maxMessageBytes;
+    this.#deps.log.level = config.logLevel;
+    this.#deps.log.info({ isTrafficOff: this.#settings.current.isTrafficOff }, "configuration changed");
+  }
+
+  #connectionDeps(): ConnectionDeps {
+    const { clock, random, log, identity } = this.#deps;
+    const { broker, registry } = this.#adapters;
+    const services: Services = {
+      clock,
+      log,
+      settings: this.#settings,
+      broker,
+      registry,
+      hub: this.#hub,
+      subscriptions: new Subscriptions(broker),
+      nodeId: identity.podUid,
+      newClientId: () => randomUUID(),
+      isGateClosed: () => this.#isGateClosed,
+    };
+    return {
+      services,
+      handle,
+      random,
+      flushLoop: this.#flushLoop,
+      wheel: this.#wheel,
+      outboxCounters: this.#outboxCounters,
+      observer: this.#observer(),
+    };
+  }
+
+  #observer(): ConnectionObserver {
+    return {
+      onCommand: ({ kind }) => this.#metrics.commands.inc({ command: kind }),
+      onRefusal: (rule) => this.#metrics.refusals.inc({ rule }),
+      onClosing: (connection, { code }) => {
+        this.#table.markClosing(connection);
+        this.#metrics.closes.inc({ code });
+        this.#deps.log.debug({ connection: connection.session, code }, "connection closes");
+      },
+      onClosed: (connection) => this.#table.remove(connection),
+    };
+  }
+
+  #createMetrics(): Metrics {
+    const { broker, registry } = this.#adapters;
+    return new Metrics({
+      connections: () => this.#table.size,
+      clients: () => this.#hub.clientCount,
+      channels: () => this.#hub.channelCount,
+      isBrokerConnected: () => broker.connected,
+      isLeaseHeld: () => registry.leaseHeld,
+      isDraining: () => this.#drainer.isRequested,
+      linesSent: () => this.#outboxCounters.lines,
+      writes: () => this.#outboxCounters.writes,
+      bytesSent: () => this.#outboxCounters.bytes,
+    });
+  }
+
+  #createClientServer(): Server {
+    const open = this.#openRoutes();
+    const api = apiRoute({
+      settings: this.#settings,
+      broker: this.#adapters.broker,
+      registry: this.#adapters.registry,
+      describe: () => this.#describe(),
+      onRequest: (method, outcome) => this.#metrics.apiRequests.inc({ method, outcome }),
+    });
+    return createHttpServer({
+      router: (path) => api(path) ?? open.get(path) ?? websocketRoute(path) ?? this.#deps.extraRoutes?.(path),
+      onUpgrade: (request, stream, head) => this.#websockets.handleUpgrade(request, stream, head),
+      onFault: (error) => this.#onFault(error),
+    });
+  }
+
+  #createControlServer(): Server {
+    const open = this.#openRoutes();
+    const control = controlRoutes({
+      settings: this.#settings,
+      state: () => this.#state(),
+      requestDrain: (request) => {
+        const isTaken = this.#drainer.request(request);
+        this.#deps.log.info({ ...request, isTaken }, "drain requested");
+        return isTaken;
+      },
+    });
+    return createHttpServer({
+      router: (path) => control.get(path) ?? open.get(path),
+      onFault: (error) => this.#onFault(error),
+    });
+  }
+
+  #openRoutes(): ReadonlyMap<string, Route> {
+    return new Map([...healthRoutes(() => this.#state()), ["/metrics", this.#metrics.route]]);
+  }
+
+  #onFault(error: unknown): void {
+    this.#deps.log.error({ err: error }, "request failed");
+  }
+
+  #describe(): NodeInfo & { readonly uptime: number } {
+    const { podUid, podName, revision } = this.#deps.identity;
+    return {
+      uid: podUid,
+      name: podName,
+      version: VERSION,
+      revision,
+      num_clients: this.#hub.clientCount,
+      num_users: this.#hub.userCount,
+      num_channels: this.#hub.channelCount,
+      uptime: Math.round((this.#deps.clock.nowMs() - this.#startMs) / 1000),
+    };
+  }
+}

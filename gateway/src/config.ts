@@ -1,0 +1,118 @@
+/** The gateway's configuration file: shape, defaults and rules. Every problem is reported at once as "key must be rule, was: value". */
+import { CLIENT_PORT, CONTROL_PORT, type GatewayConfig } from "@belay/protocol/control";
+import { z } from "zod";
+
+/** A GatewayConfig with every default filled in. */
+export interface Config {
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly control: { readonly host: string; readonly port: number; readonly tokenFile?: string | undefined };
+  readonly auth: { readonly anonymous: boolean; readonly hmacSecretFile?: string | undefined };
+  readonly api: { readonly keyFile?: string | undefined };
+  readonly broker:
+    | { readonly type: "memory" }
+    | { readonly type: "redis"; readonly urlFile: string; readonly prefix: string };
+  readonly drain: { readonly ratePerSecond: number; readonly deadlineSeconds: number };
+  readonly limits: {
+    readonly maxMessageBytes: number;
+    readonly maxChannelsPerConnection: number;
+    readonly maxOutboundBytes: number;
+    readonly maxConnections: number;
+    readonly connectTimeoutMs: number;
+  };
+  readonly heartbeat: { readonly pingIntervalMs: number; readonly pongTimeoutMs: number };
+  readonly podLabelsFile?: string | undefined;
+  readonly logLevel: "debug" | "info" | "warn" | "error";
+}
+
+export type ParsedConfig =
+  | { readonly ok: true; readonly config: Config }
+  | { readonly ok: false; readonly problems: readonly string[] };
+
+/** An integer with its bounds in the message. */
+function integer(min: number, max: number, fallback: number): z.ZodDefault<z.ZodNumber> {
+  const rule = `must be an integer from ${min} to ${max}`;
+  return z.number(rule).int(rule).min(min, rule).max(max, rule).default(fallback);
+}
+
+const file = z.string("must be a path").min(1, "must be a path");
+const host = z.string("must be an address").min(1, "must be an address");
+const MAX_BYTES = 67_108_864;
+
+const memoryBroker = z.strictObject({ type: z.literal("memory") });
+const redisBroker = z.strictObject({
+  type: z.literal("redis"),
+  urlFile: file,
+  prefix: z.string("must be text").max(64, "must have at most 64 characters").default("belay:"),
+});
+
+const schema: z.ZodType<Config, unknown> = z.strictObject({
+  listen: z.strictObject({ host: host.default("0.0.0.0"), port: integer(0, 65_535, CLIENT_PORT) }).prefault({}),
+  control: z
+    .strictObject({ host: host.default("0.0.0.0"), port: integer(0, 65_535, CONTROL_PORT), tokenFile: file.optional() })
+    .prefault({}),
+  auth: z
+    .strictObject({ anonymous: z.boolean("must be true or false").default(false), hmacSecretFile: file.optional() })
+    .prefault({}),
+  api: z.strictObject({ keyFile: file.optional() }).prefault({}),
+  broker: z
+    .discriminatedUnion(
+      "type",
+      [memoryBroker, redisBroker],
+      'must be {"type":"memory"} or {"type":"redis","urlFile":…}',
+    )
+    .prefault({ type: "memory" }),
+  drain: z
+    .strictObject({ ratePerSecond: integer(1, 100_000, 100), deadlineSeconds: integer(1, 86_400, 25) })
+    .prefault({}),
+  limits: z
+    .strictObject({
+      maxMessageBytes: integer(1024, MAX_BYTES, 65_536),
+      maxChannelsPerConnection: integer(1, 100_000, 128),
+      maxOutboundBytes: integer(65_536, MAX_BYTES, 1_048_576),
+      maxConnections: integer(1, 1_000_000, 19_500),
+      connectTimeoutMs: integer(100, 600_000, 10_000),
+    })
+    .prefault({}),
+  heartbeat: z
+    .strictObject({ pingIntervalMs: integer(1000, 600_000, 25_000), pongTimeoutMs: integer(100, 600_000, 8000) })
+    .refine(({ pingIntervalMs, pongTimeoutMs }) => pongTimeoutMs < pingIntervalMs, {
+      path: ["pongTimeoutMs"],
+      error: "must be below pingIntervalMs",
+    })
+    .prefault({}),
+  podLabelsFile: file.optional(),
+  logLevel: z.enum(["debug", "info", "warn", "error"], "must be debug, info, warn or error").default("info"),
+});
+
+/** Parses the text of a configuration file. */
+export function parseConfig(text: string): ParsedConfig {
+  try {
+    return checkConfig(JSON.parse(text) as GatewayConfig);
+  } catch (error) {
+    return {
+      ok: false,
+      problems: [`file must be JSON, was: ${error instanceof Error ? error.message : "unreadable"}`],
+    };
+  }
+}
+
+/** Fills in defaults and checks every rule. */
+export function checkConfig(input: GatewayConfig): ParsedConfig {
+  const parsed = schema.safeParse(input, { reportInput: true });
+  if (parsed.success) return { ok: true, config: parsed.data };
+  return { ok: false, problems: parsed.error.issues.flatMap((issue) => describe(issue)) };
+}
+
+function describe(issue: z.core.$ZodIssue): readonly string[] {
+  const key = issue.path.join(".");
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((name) => `${key === "" ? "" : `${key}.`}${name} must be a known key`);
+  }
+  const rule = issue.message.startsWith("must ") ? issue.message : `must be valid (${issue.message})`;
+  return [`${key === "" ? "file" : key} ${rule}, was: ${printed(issue.input)}`];
+}
+
+function printed(value: unknown): string {
+  const text = value === undefined ? "absent" : JSON.stringify(value);
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}

@@ -1,0 +1,59 @@
+import { type FrameBatch, makeFrameBatch } from "../transport/frame-batch.ts";
+
+/**
+ * What waits for a connection, as a chain of lines that only grows. Connections that got the same lines in the same order stand
+ * on the same element, so the frames for it are built once and shared: appending a publication for 10,000 subscribers of one
+ * room makes one element, and flushing them builds one buffer.
+ *
+ *   root ──► line 1 ──► line 2   (tail of a and b)
+ *                  └──► line 3   (tail of c)
+ */
+export class Backlog {
+  /** Bytes of the lines and their separators. */
+  readonly bytes: number;
+  readonly #previous: Backlog | undefined;
+  readonly #line: Buffer | undefined;
+  readonly #count: number;
+  // The element last appended here: a publication visits its subscribers one after the other, so one slot is enough.
+  #next: Backlog | undefined;
+  #batch: FrameBatch | undefined;
+
+  private constructor(previous?: Backlog, line?: Buffer) {
+    this.#previous = previous;
+    this.#line = line;
+    this.#count = previous === undefined ? 0 : previous.#count + 1;
+    this.bytes = previous === undefined || line === undefined ? 0 : previous.bytes + line.length + 1;
+  }
+
+  static root(): Backlog {
+    return new Backlog();
+  }
+
+  append(line: Buffer): Backlog {
+    const next = this.#next;
+    if (next !== undefined && next.#line === line) return next;
+    const made = new Backlog(this, line);
+    this.#next = made;
+    return made;
+  }
+
+  /** Lets go of what was appended here last, so that an idle root keeps no message alive. */
+  forget(): void {
+    this.#next = undefined;
+  }
+
+  batch(): FrameBatch {
+    this.#batch ??= makeFrameBatch(this.#lines());
+    return this.#batch;
+  }
+
+  #lines(): readonly Buffer[] {
+    const lines: Buffer[] = Array.from({ length: this.#count });
+    let at: Backlog = this;
+    while (at.#line !== undefined && at.#previous !== undefined) {
+      lines[at.#count - 1] = at.#line;
+      at = at.#previous;
+    }
+    return lines;
+  }
+}

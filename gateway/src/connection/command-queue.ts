@@ -1,0 +1,60 @@
+import type { Command } from "@belay/protocol";
+
+export interface CommandQueueOptions {
+  /** Carries out one command; nothing is returned when it is done already. */
+  readonly run: (command: Command) => Promise<void> | undefined;
+  /** A command rejected: a bug, never a client's doing. */
+  readonly onFault: (command: Command, error: unknown) => void;
+  /** So much is under way that reading should stop, or little enough to go on. */
+  readonly onPressure: (isHigh: boolean) => void;
+}
+
+/** Commands under way at which reading stops (LIM8); it goes on at half of it. */
+const HIGH_WATER = 128;
+
+/**
+ * Runs a connection's commands. They start in the order they came in; only a command for a channel whose subscribe is under way
+ * waits for it (UNS2), so that one slow subscribe holds up nothing else.
+ */
+export class CommandQueue {
+  readonly #options: CommandQueueOptions;
+  readonly #membership = new Map<string, Promise<void>>();
+  #underWay = 0;
+  #isHigh = false;
+
+  constructor(options: CommandQueueOptions) {
+    this.#options = options;
+  }
+
+  run(command: Command): void {
+    const channel = "channel" in command ? command.channel : undefined;
+    const before = channel === undefined ? undefined : this.#membership.get(channel);
+    const work = before === undefined ? this.#options.run(command) : before.then(() => this.#options.run(command));
+    if (work === undefined) return;
+    const settled = this.#track(command, work);
+    if (channel === undefined || command.kind === "publish") return;
+    this.#membership.set(channel, settled);
+    void settled.then(() => {
+      if (this.#membership.get(channel) === settled) this.#membership.delete(channel);
+    });
+  }
+
+  /** Never rejects. */
+  async #track(command: Command, work: Promise<void>): Promise<void> {
+    this.#underWay += 1;
+    if (this.#underWay > HIGH_WATER) this.#press(true);
+    try {
+      await work;
+    } catch (error) {
+      this.#options.onFault(command, error);
+    }
+    this.#underWay -= 1;
+    if (this.#underWay <= HIGH_WATER / 2) this.#press(false);
+  }
+
+  #press(isHigh: boolean): void {
+    if (this.#isHigh === isHigh) return;
+    this.#isHigh = isHigh;
+    this.#options.onPressure(isHigh);
+  }
+}

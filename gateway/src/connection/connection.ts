@@ -1,0 +1,222 @@
+import {
+  CLOSE,
+  type CloseReason,
+  type Command,
+  decodeJsonFrame,
+  encodeErrorReply,
+  ERROR,
+  type ErrorReply,
+  PING,
+} from "@belay/protocol";
+import type { Random } from "../clock.ts";
+import type { ClientConnection, Handler, Services } from "../handlers/services.ts";
+import type { LineSink, Member } from "../hub/fan-out.ts";
+import { admit, type Identity, NEW_SESSION, type Session } from "../session/session.ts";
+import type { Socket, SocketEvents } from "../transport/socket.ts";
+import { CommandQueue } from "./command-queue.ts";
+import type { FlushLoop } from "./flush.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import { Outbox, type OutboxCounters } from "./outbox.ts";
+import type { TimerWheel } from "./timer-wheel.ts";
+
+/** What every connection of a node shares. */
+export interface ConnectionDeps {
+  readonly services: Services;
+  readonly handle: Handler<Command>;
+  readonly flushLoop: FlushLoop;
+  readonly wheel: TimerWheel;
+  readonly random: Random;
+  readonly outboxCounters: OutboxCounters;
+  readonly observer: ConnectionObserver;
+}
+
+/** Told what happens to connections, for the drain and for metrics. */
+export interface ConnectionObserver {
+  onCommand(command: Command): void;
+  onRefusal(rule: string): void;
+  /** The server closes the connection; its socket may live on until the close handshake ends. */
+  onClosing(connection: Connection, reason: CloseReason): void;
+  /** The socket is gone. `code` is the peer's or ours. */
+  onClosed(connection: Connection, code: number): void;
+}
+
+const PING_LINE = Buffer.from(PING);
+
+/** One socket and its client: decodes frames, admits commands, queues replies. Knows neither HTTP nor ws. */
+export class Connection implements ClientConnection, SocketEvents {
+  readonly session: string;
+  readonly channels: Map<string, Member | undefined> = new Map();
+  readonly sink: LineSink;
+  /** When the client last sent a command; a drain closes the idle ones first. */
+  lastCommandMs: number;
+  readonly #socket: Socket;
+  readonly #deps: ConnectionDeps;
+  readonly #outbox: Outbox;
+  readonly #commands: CommandQueue;
+  readonly #heartbeat: Heartbeat;
+  #held: Command[] = [];
+  #session: Session = NEW_SESSION;
+
+  constructor(session: string, socket: Socket, deps: ConnectionDeps) {
+    this.session = session;
+    this.#socket = socket;
+    this.#deps = deps;
+    const { services, flushLoop, wheel, random } = deps;
+    const { clock, settings } = services;
+    this.lastCommandMs = clock.nowMs();
+    this.#outbox = new Outbox({
+      socket,
+      loop: flushLoop,
+      counters: deps.outboxCounters,
+      onSlow: () => this.#closeSlow(),
+    });
+    this.sink = this.#outbox;
+    this.#commands = new CommandQueue({
+      run: (command) => (this.isOpen ? deps.handle(this, command, services) : undefined),
+      onFault: (command, error) => this.#onFault(command, error),
+      onPressure: (isHigh) => (isHigh ? socket.pause() : socket.resume()),
+    });
+    this.#heartbeat = new Heartbeat({
+      wheel,
+      clock,
+      random,
+      timing: () => {
+        const { limits, heartbeat } = settings.current.config;
+        return { connectTimeoutMs: limits.connectTimeoutMs, ...heartbeat };
+      },
+      onStale: () => this.close(CLOSE.stale),
+      onPing: () => this.#outbox.push(PING_LINE),
+      onNoPong: () => this.close(CLOSE.noPong),
+      onExpired: () => this.close(CLOSE.expired),
+    });
+  }
+
+  get isOpen(): boolean {
+    return this.#session.state !== "closed";
+  }
+
+  get identity(): Identity | undefined {
+    return this.#session.state === "connected" ? this.#session.identity : undefined;
+  }
+
+  get user(): string {
+    return this.identity?.user ?? "";
+  }
+
+  get client(): string {
+    return this.identity?.client ?? "";
+  }
+
+  onMessage(data: Buffer, isBinary: boolean): void {
+    if (!this.isOpen) return;
+    const { clock, settings } = this.#deps.services;
+    const nowMs = clock.nowMs();
+    this.#heartbeat.seen(nowMs);
+    if (data.length > settings.current.config.limits.maxMessageBytes) this.#refuseFrame("LIM1", CLOSE.messageTooBig);
+    else if (isBinary) this.#refuseFrame("FRM1", CLOSE.badRequest);
+    else this.#onText(data.toString("utf8"), nowMs);
+  }
+
+  onClose(code: number): void {
+    if (this.isOpen) this.#end({ code, reason: "" });
+    this.#deps.observer.onClosed(this, code);
+  }
+
+  reply(line: string): void {
+    this.#outbox.push(Buffer.from(line));
+  }
+
+  replyError(id: number, error: ErrorReply): void {
+    this.reply(encodeErrorReply(id, error));
+  }
+
+  accept(identity: Identity, line: string): void {
+    const { hub, registry } = this.#deps.services;
+    this.#session = { state: "connected", identity };
+    this.reply(line);
+    hub.addClient(this);
+    registry.add({ user: identity.user, client: identity.client });
+    this.#heartbeat.begin(identity.expiresAt);
+    const held = this.#held;
+    this.#held = [];
+    for (const command of held) this.#dispatch(command);
+  }
+
+  refuse(id: number, error: ErrorReply): void {
+    this.#session = { state: "refused" };
+    this.#held = [];
+    this.replyError(id, error);
+  }
+
+  /** Sends what is queued, then the close frame (CLS3). */
+  close(reason: CloseReason): void {
+    if (!this.isOpen) return;
+    this.#end(reason);
+    this.#outbox.flush();
+    // A flush that finds the outbox too full closes the socket itself.
+    if (this.#outbox.isOpen) this.#finishClose(reason);
+  }
+
+  #onText(text: string, nowMs: number): void {
+    const decoded = decodeJsonFrame(text);
+    if (!decoded.ok) {
+      this.#refuseFrame(decoded.refusal.rule, CLOSE.badRequest);
+      return;
+    }
+    for (const command of decoded.commands) {
+      if (!this.isOpen) return;
+      if (command.kind !== "pong") this.lastCommandMs = nowMs;
+      this.#deps.observer.onCommand(command);
+      this.#dispatch(command);
+    }
+  }
+
+  #dispatch(command: Command): void {
+    const verdict = admit(this.#session, command);
+    if (verdict === "run") {
+      if (command.kind === "connect") this.#session = { state: "connecting" };
+      this.#commands.run(command);
+    } else if (verdict === "hold") this.#held.push(command);
+    else if (verdict !== "drop") this.#refuseFrame(verdict.rule, verdict.close);
+  }
+
+  #refuseFrame(rule: string, reason: CloseReason): void {
+    this.#deps.observer.onRefusal(rule);
+    this.close(reason);
+  }
+
+  #onFault(command: Command, error: unknown): void {
+    this.#deps.services.log.error({ connection: this.session, command: command.kind, err: error }, "command failed");
+    if ("id" in command && this.isOpen) this.replyError(command.id, ERROR.internal);
+  }
+
+  #closeSlow(): void {
+    if (this.isOpen) this.#end(CLOSE.slow);
+    this.#finishClose(CLOSE.slow);
+  }
+
+  /** Takes the client off the node: no publication, no timer and no registry entry outlives this. */
+  #end(reason: CloseReason): void {
+    const { hub, registry, subscriptions } = this.#deps.services;
+    const identity = this.identity;
+    if (identity !== undefined) {
+      hub.removeClient(this);
+      registry.remove({ user: identity.user, client: identity.client });
+    }
+    this.#session = { state: "closed", reason };
+    this.#held = [];
+    this.#heartbeat.stop();
+    for (const [channel, member] of this.channels) {
+      if (member === undefined) continue;
+      hub.leave(channel, member);
+      subscriptions.release(channel);
+    }
+    this.channels.clear();
+    this.#deps.observer.onClosing(this, reason);
+  }
+
+  #finishClose(reason: CloseReason): void {
+    this.#outbox.close();
+    this.#socket.close(reason.code, reason.reason);
+  }
+}

@@ -1,0 +1,96 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+import { splitUrl } from "../transport/handshake.ts";
+import { sendText } from "./answer.ts";
+
+export interface Route {
+  readonly methods: readonly string[];
+  /** Answers in its own time; a rejection is a bug and is answered with 500. */
+  readonly serve: (request: IncomingMessage, response: ServerResponse) => Promise<void> | undefined;
+}
+
+/** Finds the route of a path. */
+export type Router = (path: string) => Route | undefined;
+
+export interface HttpServerOptions {
+  readonly router: Router;
+  readonly onUpgrade?: (request: IncomingMessage, stream: Duplex, head: Buffer) => void;
+  readonly onFault: (error: unknown) => void;
+}
+
+/** Most bytes of a request's headers (HS6). */
+const MAX_HEADER_BYTES = 16_384;
+/** Time for the headers, and for headers and body together (HS6), milliseconds. */
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 15_000;
+/** Longer than load balancers keep an idle connection, so that they close it and not we under a request. */
+const KEEP_ALIVE_TIMEOUT_MS = 75_000;
+
+/** An HTTP/1.1 server with bounds on everything a stranger may send. */
+export function createHttpServer({ router, onUpgrade, onFault }: HttpServerOptions): Server {
+  const server = createServer(
+    {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+      connectionsCheckingInterval: 2000,
+      noDelay: true,
+    },
+    (request, response) => serve({ router, onFault }, request, response),
+  );
+  server.on("clientError", onClientError);
+  server.on("upgrade", (request, stream, head) => {
+    if (onUpgrade === undefined) stream.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+    else onUpgrade(request, stream, head);
+  });
+  return server;
+}
+
+function serve({ router, onFault }: HttpServerOptions, request: IncomingMessage, response: ServerResponse): void {
+  const route = router(splitUrl(request.url ?? "").path);
+  if (route === undefined) sendText(request, response, 404, "no such path");
+  else if (!route.methods.includes(request.method ?? "")) {
+    response.setHeader("Allow", route.methods.join(", "));
+    sendText(request, response, 405, `method must be ${route.methods.join(" or ")}`);
+  } else {
+    route.serve(request, response)?.catch((error: unknown) => {
+      onFault(error);
+      if (!response.headersSent) sendText(request, response, 500, "internal server error");
+    });
+  }
+}
+
+const CLIENT_ERRORS: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
+  ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
+};
+
+function onClientError(error: NodeJS.ErrnoException, stream: Duplex): void {
+  if (stream.writable && error.code !== "ECONNRESET") {
+    const status = CLIENT_ERRORS[error.code ?? ""] ?? "400 Bad Request";
+    stream.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => stream.destroy());
+  } else stream.destroy();
+}
+
+export function listen(
+  server: Server,
+  { host, port }: { readonly host: string; readonly port: number },
+): Promise<AddressInfo> {
+  const { promise, resolve, reject } = Promise.withResolvers<AddressInfo>();
+  server.once("error", reject);
+  server.listen({ host, port, backlog: 4096 }, () => {
+    server.off("error", reject);
+    resolve(server.address() as AddressInfo);
+  });
+  return promise;
+}
+
+/** Takes no more connections; those that wait for a request are cut, answers under way are finished. */
+export function closeServer(server: Server): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.close(() => resolve());
+  server.closeAllConnections();
+  return promise;
+}

@@ -1,0 +1,102 @@
+import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import type { Route } from "./http-server.ts";
+import { send } from "./answer.ts";
+
+/** Numbers that are kept elsewhere and only read when someone asks. */
+export interface MetricSources {
+  readonly connections: () => number;
+  readonly clients: () => number;
+  readonly channels: () => number;
+  readonly isBrokerConnected: () => boolean;
+  readonly isLeaseHeld: () => boolean;
+  readonly isDraining: () => boolean;
+  readonly linesSent: () => number;
+  readonly writes: () => number;
+  readonly bytesSent: () => number;
+}
+
+/** The metrics of one gateway; nothing is global, so that several may run in one process. */
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly commands: Counter<"command">;
+  readonly refusals: Counter<"rule">;
+  readonly closes: Counter<"code">;
+  readonly apiRequests: Counter<"method" | "outcome">;
+  readonly publications: Counter;
+  readonly configReloads: Counter<"outcome">;
+  readonly handshakes: Counter;
+
+  constructor(sources: MetricSources) {
+    const registers = [this.#registry];
+    collectDefaultMetrics({ register: this.#registry });
+    const counter = <L extends string>(name: string, help: string, labelNames: L[] = []): Counter<L> =>
+      new Counter({ name: `belay_gateway_${name}`, help, labelNames, registers });
+    this.commands = counter("commands_total", "Commands decoded, by kind.", ["command"]);
+    this.refusals = counter(
+      "refusals_total",
+      "Frames and commands that closed their connection, by rule of PROTOCOL.md.",
+      ["rule"],
+    );
+    this.closes = counter("closes_total", "Connections closed, by close code.", ["code"]);
+    this.apiRequests = counter("api_requests_total", "Requests of the server API, by method and outcome.", [
+      "method",
+      "outcome",
+    ]);
+    this.publications = counter("publications_total", "Publications received from the broker.");
+    this.configReloads = counter("config_reloads_total", "Changes of the configuration, accepted and refused.", [
+      "outcome",
+    ]);
+    this.handshakes = counter("handshakes_total", "Sockets accepted.");
+    this.#gauges(sources);
+    this.#counted(sources);
+  }
+
+  get route(): Route {
+    return {
+      methods: ["GET"],
+      serve: async (request, response) => {
+        const body = await this.#registry.metrics();
+        send(request, response, { status: 200, type: this.#registry.contentType, body });
+      },
+    };
+  }
+
+  #gauges(sources: MetricSources): void {
+    const gauge = (name: string, help: string, read: () => number | boolean): void => {
+      new Gauge({
+        name: `belay_gateway_${name}`,
+        help,
+        registers: [this.#registry],
+        collect() {
+          this.set(Number(read()));
+        },
+      });
+    };
+    gauge("connections", "Open sockets.", sources.connections);
+    gauge("clients", "Connected clients.", sources.clients);
+    gauge("channels", "Channels with a subscriber here.", sources.channels);
+    gauge("broker_connected", "1 while the broker is reached.", sources.isBrokerConnected);
+    gauge("lease_held", "1 while the ownership lease is renewed.", sources.isLeaseHeld);
+    gauge("draining", "1 while a drain is under way or done.", sources.isDraining);
+  }
+
+  /** Counters whose hot path is a plain number. */
+  #counted(sources: MetricSources): void {
+    const counted = (name: string, help: string, read: () => number): void => {
+      let reported = 0;
+      new Counter({
+        name: `belay_gateway_${name}`,
+        help,
+        registers: [this.#registry],
+        collect() {
+          const total = read();
+          this.inc(total - reported);
+          reported = total;
+        },
+      });
+    };
+    counted("lines_sent_total", "Replies and pushes sent.", sources.linesSent);
+    counted("writes_total", "Writes to sockets.", sources.writes);
+    counted("sent_bytes_total", "Bytes written to sockets.", sources.bytesSent);
+  }
+}

@@ -1,0 +1,6 @@
+export { type Addresses, createGateway, type Gateway, type GatewayDeps } from "./app.ts";
+export { type Clock, type Random, systemClock, systemRandom } from "./clock.ts";
+export { checkConfig, type Config, type ParsedConfig, parseConfig } from "./config.ts";
+export type { NodeIdentity } from "./node/node.ts";
+export { loadSettings, type Settings, type SettingsSource } from "./settings.ts";
+export { WatchedSettings } from "./settings-watch.ts";

@@ -1,0 +1,34 @@
+/** What this node tells the operator, and whether it is ready. Pure. */
+import type { DrainStatus, LoadReport } from "@belay/protocol/control";
+import type { NodeIdentity } from "./node.ts";
+
+export interface NodeState {
+  readonly identity: NodeIdentity;
+  /** Sockets there are. */
+  readonly connections: number;
+  readonly brokerConnected: boolean;
+  /** The broker was reached at least once since the start. */
+  readonly brokerSeen: boolean;
+  readonly isGateClosed: boolean;
+  readonly drain: DrainStatus;
+}
+
+/** Why the pod is not ready; empty while it is. Losing the broker later does not count: every pod would leave the Service. */
+export function notReadyReason({ brokerSeen, isGateClosed, connections }: NodeState): string {
+  if (!brokerSeen) return "broker has not been reached yet";
+  if (isGateClosed && connections === 0) return "drained";
+  return "";
+}
+
+export function loadReport(state: NodeState): LoadReport {
+  const reason = notReadyReason(state);
+  return {
+    podUid: state.identity.podUid,
+    revision: state.identity.revision,
+    connections: state.connections,
+    ready: reason === "",
+    notReadyReason: reason,
+    brokerConnected: state.brokerConnected,
+    drain: state.drain,
+  };
+}

@@ -1,0 +1,50 @@
+import type { LiveNode, Owner, Registry, RegistryEntry } from "./registry.ts";
+
+/** The registry of a single node: it owns whatever is connected. */
+export class MemoryRegistry implements Registry {
+  readonly #node: LiveNode;
+  readonly #users = new Map<string, Set<string>>();
+  #isOpen = false;
+
+  constructor(node: LiveNode) {
+    this.#node = node;
+  }
+
+  get leaseHeld(): boolean {
+    return this.#isOpen;
+  }
+
+  start(): Promise<void> {
+    this.#isOpen = true;
+    return Promise.resolve();
+  }
+
+  add({ user, client }: RegistryEntry): void {
+    const clients = this.#users.get(user) ?? new Set<string>();
+    clients.add(client);
+    this.#users.set(user, clients);
+  }
+
+  remove({ user, client }: RegistryEntry): void {
+    const clients = this.#users.get(user);
+    if (clients?.delete(client) === true && clients.size === 0) this.#users.delete(user);
+  }
+
+  owners(user: string): Promise<readonly Owner[]> {
+    return Promise.resolve([...(this.#users.get(user) ?? [])].map((client) => ({ client, podUid: this.#node.podUid })));
+  }
+
+  liveNodes(): Promise<readonly LiveNode[]> {
+    return Promise.resolve(this.#isOpen ? [this.#node] : []);
+  }
+
+  flush(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    this.#isOpen = false;
+    this.#users.clear();
+    return Promise.resolve();
+  }
+}

@@ -1,0 +1,87 @@
+import { type FSWatcher, watch } from "node:fs";
+import { dirname } from "node:path";
+import { type LoadedSettings, loadSettings, type Settings, type SettingsSource } from "./settings.ts";
+
+/** How often the files are read even if no watcher spoke: Kubernetes swaps links below a mount, which watchers may miss. */
+const POLL_MS = 1000;
+
+/** Settings read from files again and again. A version with a problem is refused as a whole; the last good one stays. */
+export class WatchedSettings implements SettingsSource, Disposable {
+  readonly #path: string;
+  readonly #changeListeners: ((settings: Settings) => void)[] = [];
+  readonly #refusalListeners: ((problems: readonly string[]) => void)[] = [];
+  readonly #watchers = new Map<string, FSWatcher>();
+  readonly #poll: NodeJS.Timeout;
+  #current: Settings;
+  #refused = "";
+  #isReading = false;
+
+  constructor(path: string, loaded: Extract<LoadedSettings, { ok: true }>) {
+    this.#path = path;
+    this.#current = loaded.settings;
+    this.#watch(loaded.files);
+    this.#poll = setInterval(() => void this.#read(), POLL_MS);
+    this.#poll.unref();
+  }
+
+  get current(): Settings {
+    return this.#current;
+  }
+
+  onChange(listener: (settings: Settings) => void): void {
+    this.#changeListeners.push(listener);
+  }
+
+  onRefused(listener: (problems: readonly string[]) => void): void {
+    this.#refusalListeners.push(listener);
+  }
+
+  async #read(): Promise<void> {
+    if (this.#isReading) return;
+    this.#isReading = true;
+    try {
+      this.#take(await loadSettings(this.#path));
+    } finally {
+      this.#isReading = false;
+    }
+  }
+
+  #take(loaded: LoadedSettings): void {
+    if (!loaded.ok) {
+      const refused = loaded.problems.join("\n");
+      if (refused === this.#refused) return;
+      this.#refused = refused;
+      for (const listener of this.#refusalListeners) listener(loaded.problems);
+      return;
+    }
+    this.#refused = "";
+    if (fingerprint(loaded.settings) === fingerprint(this.#current)) return;
+    this.#current = loaded.settings;
+    this.#watch(loaded.files);
+    for (const listener of this.#changeListeners) listener(loaded.settings);
+  }
+
+  /** Watches directories, because files are replaced by renames. */
+  #watch(files: readonly string[]): void {
+    for (const directory of new Set(files.map((file) => dirname(file)))) {
+      if (this.#watchers.has(directory)) continue;
+      const watcher = watch(directory, { persistent: false }, () => void this.#read());
+      // A directory that vanishes is not an end: the poll goes on.
+      watcher.on("error", () => {
+        watcher.close();
+        this.#watchers.delete(directory);
+      });
+      this.#watchers.set(directory, watcher);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#poll);
+    for (const watcher of this.#watchers.values()) watcher.close();
+    this.#watchers.clear();
+  }
+}
+
+function fingerprint({ hmacSecret, ...rest }: Settings): string {
+  return JSON.stringify([rest, hmacSecret === undefined ? "" : Buffer.from(hmacSecret).toString("base64")]);
+}

@@ -1,0 +1,84 @@
+/** The configuration together with what the files it names hold. Replaced as a whole, so that a reader never sees half of a change. */
+import { readFile } from "node:fs/promises";
+import { TRAFFIC_LABEL } from "@belay/protocol/control";
+import { type Config, parseConfig } from "./config.ts";
+
+export interface Settings {
+  readonly config: Config;
+  readonly apiKey?: string;
+  readonly controlToken?: string;
+  readonly hmacSecret?: Uint8Array;
+  readonly redisUrl?: string;
+  /** The pod's traffic label is `off`: the drain gate is closed. */
+  readonly isTrafficOff: boolean;
+}
+
+/** Settings that may change while the gateway runs. */
+export interface SettingsSource {
+  readonly current: Settings;
+  /** Called after `current` was replaced. */
+  onChange(listener: (settings: Settings) => void): void;
+  /** Called when a change was refused and the old settings stay. */
+  onRefused(listener: (problems: readonly string[]) => void): void;
+}
+
+export type LoadedSettings =
+  | { readonly ok: true; readonly settings: Settings; readonly files: readonly string[] }
+  | { readonly ok: false; readonly problems: readonly string[] };
+
+/** Reads the configuration file and every file it names. Never rejects. */
+export async function loadSettings(path: string): Promise<LoadedSettings> {
+  const text = await readText(path);
+  if (text === undefined) return { ok: false, problems: [`--config must be a readable file, was: ${path}`] };
+  const parsed = parseConfig(text);
+  if (!parsed.ok) return parsed;
+  const { config } = parsed;
+  const problems: string[] = [];
+  const secret = async (key: string, file: string | undefined): Promise<string | undefined> => {
+    if (file === undefined) return undefined;
+    const value = (await readText(file))?.trim();
+    if (value === undefined || value === "")
+      problems.push(`${key} must be a readable file that is not empty, was: ${file}`);
+    return value;
+  };
+  const [apiKey, controlToken, hmac, redisUrl, labels] = await Promise.all([
+    secret("api.keyFile", config.api.keyFile),
+    secret("control.tokenFile", config.control.tokenFile),
+    secret("auth.hmacSecretFile", config.auth.hmacSecretFile),
+    secret("broker.urlFile", config.broker.type === "redis" ? config.broker.urlFile : undefined),
+    config.podLabelsFile === undefined ? "" : readText(config.podLabelsFile),
+  ]);
+  if (labels === undefined)
+    problems.push(`podLabelsFile must be a readable file, was: ${String(config.podLabelsFile)}`);
+  if (problems.length > 0) return { ok: false, problems };
+  const settings: Settings = {
+    config,
+    ...(apiKey !== undefined && { apiKey }),
+    ...(controlToken !== undefined && { controlToken }),
+    ...(hmac !== undefined && { hmacSecret: new TextEncoder().encode(hmac) }),
+    ...(redisUrl !== undefined && { redisUrl }),
+    isTrafficOff: isTrafficOff(labels ?? ""),
+  };
+  return { ok: true, settings, files: [path, ...namedFiles(config)] };
+}
+
+function namedFiles({ api, control, auth, broker, podLabelsFile }: Config): readonly string[] {
+  const urlFile = broker.type === "redis" ? broker.urlFile : undefined;
+  return [api.keyFile, control.tokenFile, auth.hmacSecretFile, urlFile, podLabelsFile].filter(
+    (file) => file !== undefined,
+  );
+}
+
+async function readText(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch {
+    // Absent or unreadable: the caller names the file and the rule.
+    return undefined;
+  }
+}
+
+/** The downward API writes one `key="value"` a line, the value quoted as in Go. */
+export function isTrafficOff(labels: string): boolean {
+  return labels.split("\n").some((line) => line.trim() === `${TRAFFIC_LABEL}="off"`);
+}
