@@ -102,7 +102,11 @@ export interface KubeClient {
   get<T extends KubeObject>(ref: ObjectRef): Promise<T | undefined>;
   list<T extends KubeObject>(resource: Resource, options: ListOptions): Promise<ListPage<T>>;
   /** Ends normally when the server ends it; throws KubeError for an ERROR event (410: start again from a list). */
-  watch<T extends KubeObject>(resource: Resource, options: WatchOptions, signal: AbortSignal): AsyncIterable<WatchEvent<T>>;
+  watch<T extends KubeObject>(
+    resource: Resource,
+    options: WatchOptions,
+    signal: AbortSignal,
+  ): AsyncIterable<WatchEvent<T>>;
   /** Creates with `fieldValidation=Strict`. */
   create<T extends KubeObject>(resource: Resource, object: T): Promise<T>;
   /** Replaces the object whose `metadata.resourceVersion` is given (409 if it has changed). */
