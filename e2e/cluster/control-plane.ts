@@ -130,7 +130,7 @@ function coredns(layout: ClusterLayout, bin: string): Daemon {
   };
 }
 
-export function corefile(layout: ClusterLayout): string {
+function corefile(layout: ClusterLayout): string {
   return `.:53 {
   bind ${layout.hostAddress}
   errors

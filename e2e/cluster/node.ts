@@ -21,7 +21,7 @@ function toolsInside(layout: ClusterLayout): string {
  * containerd, CNI and kubelet write outside their configured directories; they end with the namespace, so nothing of them can
  * stay behind on the machine. Cluster state and tools are shown at the paths they have outside.
  */
-export function holderScript(layout: ClusterLayout, node: NodeLayout, bin: string): string {
+function holderScript(layout: ClusterLayout, node: NodeLayout, bin: string): string {
   const root = `${node.stateDir}/root`;
   // The state directory and the tools, as they will lie below the node's own /run.
   const state = `${root}${layout.stateDir}`;

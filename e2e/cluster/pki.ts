@@ -5,7 +5,7 @@ import { pins } from "./pins.ts";
 import { type Outcome, step } from "./steps.ts";
 
 /** What kubeadm is told of the cluster. Pure; `node` matters for kubelet certificates only. */
-export function kubeadmConfig(layout: ClusterLayout, certificatesDir: string, node: string): string {
+function kubeadmConfig(layout: ClusterLayout, certificatesDir: string, node: string): string {
   const documents = [
     {
       apiVersion: "kubeadm.k8s.io/v1beta4",

@@ -2,7 +2,7 @@ import { CommandError } from "./command.ts";
 import { readText } from "./state-files.ts";
 
 /** A step that failed: its name, and the log that tells why where it has one. */
-export class StepError extends Error {
+class StepError extends Error {
   readonly log: string | undefined;
 
   constructor(failed: string, log: string | undefined, cause: unknown) {
