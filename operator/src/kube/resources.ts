@@ -8,8 +8,29 @@ function clusterScoped(apiVersion: string, kind: string, plural: string): Resour
   return { apiVersion, kind, plural, namespaced: false };
 }
 
+export type ResourceName =
+  | "realtimeClusters"
+  | "deployments"
+  | "replicaSets"
+  | "statefulSets"
+  | "pods"
+  | "services"
+  | "endpointSlices"
+  | "configMaps"
+  | "secrets"
+  | "serviceAccounts"
+  | "podDisruptionBudgets"
+  | "networkPolicies"
+  | "horizontalPodAutoscalers"
+  | "leases"
+  | "events"
+  | "nodes"
+  | "apiServices"
+  | "clusterRoles"
+  | "subjectAccessReviews";
+
 /** Every kind the operator reads or writes. */
-export const RESOURCES = {
+export const RESOURCES: Readonly<Record<ResourceName, Resource>> = {
   realtimeClusters: namespaced("belay.dev/v1alpha1", "RealtimeCluster", "realtimeclusters"),
   deployments: namespaced("apps/v1", "Deployment", "deployments"),
   replicaSets: namespaced("apps/v1", "ReplicaSet", "replicasets"),
@@ -29,4 +50,4 @@ export const RESOURCES = {
   apiServices: clusterScoped("apiregistration.k8s.io/v1", "APIService", "apiservices"),
   clusterRoles: clusterScoped("rbac.authorization.k8s.io/v1", "ClusterRole", "clusterroles"),
   subjectAccessReviews: clusterScoped("authorization.k8s.io/v1", "SubjectAccessReview", "subjectaccessreviews"),
-} as const satisfies Record<string, Resource>;
+};
