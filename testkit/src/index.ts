@@ -9,3 +9,4 @@ export {
 export { eventually } from "./eventually.ts";
 export { type RedisServer, type RedisServerOptions, startRedis } from "./redis.ts";
 export { registryContract, type RegistryMedium, type RegistrySubject } from "./registry-contract.ts";
+export { TcpProxy } from "./tcp-proxy.ts";

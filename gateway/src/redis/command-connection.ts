@@ -35,6 +35,8 @@ export class CommandConnection {
   #missedPings = 0;
   #pingTimer: NodeJS.Timeout | undefined;
   #runId = "";
+  /** Scripts that this server process has, as far as is known. */
+  readonly #loaded = new Set<string>();
   #reason = "connection closed";
 
   constructor(options: CommandConnectionOptions) {
@@ -94,8 +96,8 @@ export class CommandConnection {
       if (!isNoScript(error)) throw this.#unavailable(error);
     }
     try {
-      // Every script here can be repeated: load what is missing, then run the whole batch again.
-      for (const source of scriptSources(commands)) await this.#redis.script("LOAD", source);
+      // Every batch can be repeated as a whole: that is what its scripts are made for.
+      this.#loaded.clear();
       return await this.#exec(commands);
     } catch (error) {
       throw this.#unavailable(error);
@@ -129,6 +131,11 @@ export class CommandConnection {
   }
 
   async #exec(commands: readonly BatchCommand[]): Promise<readonly unknown[]> {
+    for (const script of scriptsOf(commands)) {
+      if (this.#loaded.has(script.sha)) continue;
+      await this.#redis.script("LOAD", script.source);
+      this.#loaded.add(script.sha);
+    }
     const pipeline = this.#redis.pipeline();
     for (const each of commands) {
       if ("script" in each) pipeline.evalsha(each.script.sha, 1, each.key, ...each.args);
@@ -173,6 +180,7 @@ export class CommandConnection {
   #lose(reason: string): void {
     clearTimeout(this.#pingTimer);
     this.#pingTimer = undefined;
+    this.#loaded.clear();
     if (this.#closed) return;
     if (!this.#lostLogged) this.#options.log.warn({ ...this.#fields(), reason }, "Redis is not reachable");
     this.#lostLogged = true;
@@ -209,6 +217,6 @@ function isNoScript(error: unknown): boolean {
   return error instanceof Error && error.message.startsWith("NOSCRIPT");
 }
 
-function scriptSources(commands: readonly BatchCommand[]): ReadonlySet<string> {
-  return new Set(commands.flatMap((each) => ("script" in each ? [each.script.source] : [])));
+function scriptsOf(commands: readonly BatchCommand[]): ReadonlySet<RedisScript> {
+  return new Set(commands.flatMap((each) => ("script" in each ? [each.script] : [])));
 }
