@@ -1,0 +1,147 @@
+/**
+ * The single source of RealtimeCluster's spec. From it come types.ts, the CRD (crds/) and docs/reference (`npm run gen`), and the
+ * parse with defaults that the operator does. A field that exists here must act somewhere in resources/ or plan/.
+ */
+import { z } from "zod";
+import { annotationMap, dataKey, objectName, rules } from "../fields.ts";
+import { autoscaling } from "./autoscaling-schema.ts";
+import { gateway, resources, storage } from "./gateway-schema.ts";
+import type { RealtimeClusterSpec, SecretKeyRef } from "./gen/types.ts";
+
+function secretKeyRef(defaultKey: string): z.ZodType<SecretKeyRef> {
+  return z
+    .strictObject({
+      name: objectName.describe("Name of a Secret in the same namespace."),
+      key: dataKey.default(defaultKey).describe("Key inside the Secret."),
+    })
+    .meta({ typeName: "SecretKeyRef" });
+}
+
+const service = z
+  .strictObject({
+    type: z.enum(["ClusterIP", "NodePort", "LoadBalancer"]).default("ClusterIP").describe("Kind of Service."),
+    port: z.int32().min(1).max(65_535).default(8000).describe("Port of the Service."),
+    nodePort: z
+      .int32()
+      .min(1)
+      .max(65_535)
+      .exactOptional()
+      .describe("Fixed node port; chosen by Kubernetes when absent. Needs type NodePort or LoadBalancer."),
+    annotations: annotationMap("service.annotations").exactOptional().describe("Annotations of the Service."),
+  })
+  .meta({
+    typeName: "ServiceSpec",
+    ...rules([
+      "!has(self.nodePort) || self.type != 'ClusterIP'",
+      "service.nodePort needs service.type NodePort or LoadBalancer",
+    ]),
+  });
+
+const redis = z
+  .discriminatedUnion("type", [
+    z.strictObject({
+      type: z.literal("managed"),
+      persistence: storage.exactOptional().describe("Keep Redis' data on a volume; without it a restart begins empty."),
+      resources: resources.exactOptional().describe("Resources of the Redis container."),
+    }),
+    z.strictObject({
+      type: z.literal("external"),
+      urlSecretRef: secretKeyRef("url").describe(
+        "Secret with the URL: redis://user:password@host:6379/0 or rediss://…",
+      ),
+    }),
+  ])
+  .meta({
+    typeName: "RedisSpec",
+    ...rules(
+      [
+        "self.type != 'managed' || oldSelf.type != 'managed' || has(self.persistence) == has(oldSelf.persistence)",
+        "redis.persistence cannot be added or removed later: create another RealtimeCluster, or switch to an external Redis first",
+      ],
+      [
+        "!has(self.persistence) || !has(oldSelf.persistence) || self.persistence == oldSelf.persistence",
+        "redis.persistence cannot be changed later: create another RealtimeCluster, or switch to an external Redis first",
+      ],
+    ),
+  });
+
+const auth = z
+  .strictObject({
+    anonymous: z.boolean().default(false).describe("Accept clients without a token."),
+    hmacSecretRef: secretKeyRef("hmac")
+      .exactOptional()
+      .describe(
+        "Secret that signs connection tokens (HS256/384/512). Without it the operator generates one in `<name>-keys`.",
+      ),
+  })
+  .meta({ typeName: "AuthSpec" });
+
+const drain = z
+  .strictObject({
+    deadlineSeconds: z
+      .int32()
+      .min(1)
+      .max(86_400)
+      .default(120)
+      .describe("Longest time a pod's clients are moved at the rate; what is left then is closed at once."),
+    ratePerSecond: z
+      .int32()
+      .min(1)
+      .max(100_000)
+      .default(100)
+      .describe(
+        "Connections closed per second, shared by all pods that drain; raised where the deadline asks for more.",
+      ),
+    gracePeriodSeconds: z
+      .int32()
+      .min(2)
+      .max(172_800)
+      .default(600)
+      .describe("Termination grace period of the pods. Larger than the deadline. A change replaces the pods."),
+  })
+  .meta({
+    typeName: "DrainSpec",
+    ...rules([
+      "self.deadlineSeconds < self.gracePeriodSeconds",
+      "drain.deadlineSeconds must be smaller than drain.gracePeriodSeconds",
+    ]),
+  });
+
+export const specSchema: z.ZodType<RealtimeClusterSpec> = z
+  .strictObject({
+    replicas: z
+      .int32()
+      .min(0)
+      .max(1000)
+      .exactOptional()
+      .describe(
+        "Gateway pods. Absent: the operator writes 2, or autoscaling.minReplicas. With autoscaling the HPA writes it.",
+      ),
+    image: z
+      .string()
+      .min(1)
+      .max(512)
+      .regex(/^[A-Za-z0-9][-A-Za-z0-9_.:/@]*$/)
+      .exactOptional()
+      .describe("Gateway image. Absent: the one the operator was installed with."),
+    imagePullPolicy: z
+      .enum(["Always", "IfNotPresent", "Never"])
+      .default("IfNotPresent")
+      .describe("When to pull the image."),
+    imagePullSecrets: z
+      .array(z.strictObject({ name: objectName.describe("Name of a Secret in the same namespace.") }))
+      .max(16)
+      .exactOptional()
+      .describe("Secrets with which the gateway image is pulled."),
+    gateway: gateway.describe("The gateway pods."),
+    service: service.default(service.parse({})).describe("The Service that clients connect to."),
+    redis: redis
+      .default({ type: "managed" })
+      .describe("Where messages cross pods: a Redis of the operator's, or yours."),
+    auth: auth.default(auth.parse({})).describe("Who may connect."),
+    autoscaling: autoscaling
+      .exactOptional()
+      .describe("Let a HorizontalPodAutoscaler write replicas by open connections."),
+    drain: drain.default(drain.parse({})).describe("How clients leave a pod that is to be removed."),
+  })
+  .meta({ typeName: "RealtimeClusterSpec" });

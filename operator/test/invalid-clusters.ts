@@ -1,0 +1,215 @@
+/** RealtimeClusters that the API server must refuse, each with a part of the refusal a person would read. */
+
+export interface InvalidCluster {
+  readonly title: string;
+  readonly name?: string;
+  readonly spec: unknown;
+  /** Part of the API server's message: names the field and the rule. */
+  readonly refusal: string;
+}
+
+const external = { type: "external", urlSecretRef: { name: "redis-url" } };
+const scaled = { minReplicas: 1, maxReplicas: 5, targetConnectionsPerPod: 100 };
+
+export const invalidClusters: readonly InvalidCluster[] = [
+  {
+    title: "negative replicas",
+    spec: { replicas: -1 },
+    refusal: "spec.replicas in body should be greater than or equal to 0",
+  },
+  {
+    title: "too many replicas",
+    spec: { replicas: 1001 },
+    refusal: "spec.replicas in body should be less than or equal to 1000",
+  },
+  {
+    title: "replicas as text",
+    spec: { replicas: "two" },
+    refusal: 'spec.replicas in body must be of type integer: "string"',
+  },
+  { title: "an empty image", spec: { image: "" }, refusal: "spec.image in body should be at least 1 chars long" },
+  { title: "an image with a blank", spec: { image: "belay gateway" }, refusal: "spec.image in body should match" },
+  {
+    title: "an unknown pull policy",
+    spec: { imagePullPolicy: "Sometimes" },
+    refusal: 'spec.imagePullPolicy: Unsupported value: "Sometimes"',
+  },
+  { title: "an unknown field", spec: { replica: 2 }, refusal: 'unknown field "spec.replica"' },
+  {
+    title: "an unknown Service type",
+    spec: { service: { type: "ExternalName" } },
+    refusal: 'spec.service.type: Unsupported value: "ExternalName"',
+  },
+  {
+    title: "port 0",
+    spec: { service: { port: 0 } },
+    refusal: "spec.service.port in body should be greater than or equal to 1",
+  },
+  {
+    title: "a port beyond 65535",
+    spec: { service: { port: 70_000 } },
+    refusal: "spec.service.port in body should be less than or equal to 65535",
+  },
+  {
+    title: "a node port on a ClusterIP",
+    spec: { service: { nodePort: 30_080 } },
+    refusal: "service.nodePort needs service.type NodePort or LoadBalancer",
+  },
+  {
+    title: "an unknown Redis type",
+    spec: { redis: { type: "cluster" } },
+    refusal: 'spec.redis.type: Unsupported value: "cluster"',
+  },
+  {
+    title: "an external Redis without a Secret",
+    spec: { redis: { type: "external" } },
+    refusal: "type external needs urlSecretRef",
+  },
+  {
+    title: "a managed Redis with a URL",
+    spec: { redis: { ...external, type: "managed" } },
+    refusal: "urlSecretRef needs type external",
+  },
+  {
+    title: "persistence of an external Redis",
+    spec: { redis: { ...external, persistence: { size: "1Gi" } } },
+    refusal: "persistence needs type managed",
+  },
+  {
+    title: "a volume size that is none",
+    spec: { redis: { type: "managed", persistence: { size: "large" } } },
+    refusal: "spec.redis.persistence.size in body should match",
+  },
+  {
+    title: "a Secret name that is none",
+    spec: { auth: { hmacSecretRef: { name: "My_Secret" } } },
+    refusal: "spec.auth.hmacSecretRef.name in body should match",
+  },
+  {
+    title: "a Secret reference without a name",
+    spec: { auth: { hmacSecretRef: { key: "k" } } },
+    refusal: "spec.auth.hmacSecretRef.name: Required value",
+  },
+  {
+    title: "a deadline beyond the grace period",
+    spec: { drain: { deadlineSeconds: 900, gracePeriodSeconds: 600 } },
+    refusal: "drain.deadlineSeconds must be smaller than drain.gracePeriodSeconds",
+  },
+  {
+    title: "a deadline equal to the grace period",
+    spec: { drain: { deadlineSeconds: 60, gracePeriodSeconds: 60 } },
+    refusal: "drain.deadlineSeconds must be smaller than drain.gracePeriodSeconds",
+  },
+  {
+    title: "a drain rate of 0",
+    spec: { drain: { ratePerSecond: 0 } },
+    refusal: "spec.drain.ratePerSecond in body should be greater than or equal to 1",
+  },
+  {
+    title: "autoscaling without a target",
+    spec: { autoscaling: { minReplicas: 1, maxReplicas: 2 } },
+    refusal: "spec.autoscaling.targetConnectionsPerPod: Required value",
+  },
+  {
+    title: "more minimum than maximum",
+    spec: { autoscaling: { ...scaled, minReplicas: 6 } },
+    refusal: "autoscaling.minReplicas must not exceed autoscaling.maxReplicas",
+  },
+  {
+    title: "a minimum of 0",
+    spec: { autoscaling: { ...scaled, minReplicas: 0 } },
+    refusal: "spec.autoscaling.minReplicas in body should be greater than or equal to 1",
+  },
+  {
+    title: "scaling without policies",
+    spec: { autoscaling: { ...scaled, behavior: { scaleDown: { policies: [] } } } },
+    refusal: "spec.autoscaling.behavior.scaleDown.policies in body should have at least 1 items",
+  },
+  {
+    title: "a reserved label",
+    spec: { gateway: { podTemplate: { labels: { "belay.dev/traffic": "on" } } } },
+    refusal: "podTemplate.labels: keys under belay.dev/ and app.kubernetes.io/ are reserved for the operator",
+  },
+  {
+    title: "a label key that is none",
+    spec: { gateway: { podTemplate: { labels: { "not a key": "x" } } } },
+    refusal: "podTemplate.labels: a key must be a qualified name",
+  },
+  {
+    title: "a label value that is none",
+    spec: { gateway: { podTemplate: { labels: { team: "a b" } } } },
+    refusal: "spec.gateway.podTemplate.labels.team in body should match",
+  },
+  {
+    title: "a reserved annotation",
+    spec: { gateway: { podTemplate: { annotations: { "belay.dev/x": "y" } } } },
+    refusal: "podTemplate.annotations: keys under belay.dev/",
+  },
+  {
+    title: "a reserved variable",
+    spec: { gateway: { podTemplate: { env: [{ name: "POD_UID", value: "x" }] } } },
+    refusal: "env: POD_UID, POD_NAME and BELAY_REVISION are reserved for the operator",
+  },
+  {
+    title: "a variable twice",
+    spec: {
+      gateway: {
+        podTemplate: {
+          env: [
+            { name: "A", value: "1" },
+            { name: "A", value: "2" },
+          ],
+        },
+      },
+    },
+    refusal: "spec.gateway.podTemplate.env[1]: Duplicate value",
+  },
+  {
+    title: "a variable with neither value nor source",
+    spec: { gateway: { podTemplate: { env: [{ name: "A" }] } } },
+    refusal: "env needs either value or valueFrom",
+  },
+  {
+    title: "an amount of memory that is none",
+    spec: { gateway: { resources: { limits: { memory: "lots" } } } },
+    refusal: "spec.gateway.resources.limits.memory in body should match",
+  },
+  {
+    title: "a toleration without a key",
+    spec: { gateway: { podTemplate: { tolerations: [{ operator: "Equal", value: "x" }] } } },
+    refusal: "tolerations: operator Equal needs a key",
+  },
+  {
+    title: "a name that is too long",
+    name: "a".repeat(41),
+    spec: {},
+    refusal: "metadata.name must be no longer than 40 characters",
+  },
+  {
+    title: "a name with a dot",
+    name: "chat.prod",
+    spec: {},
+    refusal: "metadata.name must begin with a letter and hold only a-z, 0-9 and -",
+  },
+];
+
+/** Changes to an accepted object that must be refused: [what it was, what it is to become, refusal]. */
+export const invalidChanges: readonly {
+  readonly title: string;
+  readonly from: unknown;
+  readonly to: unknown;
+  readonly refusal: string;
+}[] = [
+  {
+    title: "persistence added later",
+    from: { redis: { type: "managed" } },
+    to: { redis: { type: "managed", persistence: { size: "1Gi" } } },
+    refusal: "redis.persistence cannot be added or removed later",
+  },
+  {
+    title: "persistence of another size",
+    from: { redis: { type: "managed", persistence: { size: "1Gi" } } },
+    to: { redis: { type: "managed", persistence: { size: "2Gi" } } },
+    refusal: "redis.persistence cannot be changed later",
+  },
+];
