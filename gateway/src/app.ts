@@ -14,7 +14,8 @@ import { TimerWheel } from "./connection/timer-wheel.ts";
 import { Drainer } from "./drain/drainer.ts";
 import { handle } from "./handlers/index.ts";
 import type { ClientConnection, Services } from "./handlers/services.ts";
-import { apiRoute, type NodeInfo } from "./http/api-server.ts";
+import type { NodeInfo } from "./http/api-methods.ts";
+import { apiRouter } from "./http/api-server.ts";
 import { controlRoutes } from "./http/control-server.ts";
 import { healthRoutes } from "./http/health.ts";
 import { closeServer, createHttpServer, listen, type Route, type Router } from "./http/http-server.ts";
@@ -190,7 +191,7 @@ class GatewayApp implements Gateway {
     this.#metrics.configReloads.inc({ outcome: "accepted" });
     this.#flushLoop.maxOutboundBytes = config.limits.maxOutboundBytes;
     this.#websockets.maxMessageBytes = config.limits.maxMessageBytes;
-    this.#deps.log.level = config.logLevel;
+    if (this.#deps.log.level !== "silent") this.#deps.log.level = config.logLevel;
     this.#deps.log.info({ isTrafficOff: this.#settings.current.isTrafficOff }, "configuration changed");
   }
 
@@ -250,7 +251,7 @@ class GatewayApp implements Gateway {
 
   #createClientServer(): Server {
     const open = this.#openRoutes();
-    const api = apiRoute({
+    const api = apiRouter({
       settings: this.#settings,
       broker: this.#adapters.broker,
       registry: this.#adapters.registry,
@@ -289,7 +290,7 @@ class GatewayApp implements Gateway {
     this.#deps.log.error({ err: error }, "request failed");
   }
 
-  #describe(): NodeInfo & { readonly uptime: number } {
+  #describe(): NodeInfo {
     const { podUid, podName, revision } = this.#deps.identity;
     return {
       uid: podUid,

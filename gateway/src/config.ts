@@ -45,7 +45,7 @@ const redisBroker = z.strictObject({
   prefix: z.string("must be text").max(64, "must have at most 64 characters").default("belay:"),
 });
 
-const schema: z.ZodType<Config, unknown> = z.strictObject({
+const schema: z.ZodType<Config> = z.strictObject({
   listen: z.strictObject({ host: host.default("0.0.0.0"), port: integer(0, 65_535, CLIENT_PORT) }).prefault({}),
   control: z
     .strictObject({ host: host.default("0.0.0.0"), port: integer(0, 65_535, CONTROL_PORT), tokenFile: file.optional() })

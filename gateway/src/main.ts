@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { parseArgs } from "node:util";
-import { type Logger, pino } from "pino";
+import type { Logger } from "pino";
 import { createGateway, type Gateway } from "./app.ts";
 import { systemClock, systemRandom } from "./clock.ts";
+import { createLog } from "./log.ts";
 import { loadSettings } from "./settings.ts";
 import { WatchedSettings } from "./settings-watch.ts";
 
@@ -20,7 +21,7 @@ async function run(path: string | undefined): Promise<void> {
   }
   using settings = new WatchedSettings(path, loaded);
   const podName = process.env["POD_NAME"] ?? hostname();
-  const log = pino({ level: loaded.settings.config.logLevel, base: { pod: podName } });
+  const log = createLog(loaded.settings.config.logLevel, podName);
   failOnBugs(log);
   const identity = {
     podUid: process.env["POD_UID"] ?? randomUUID(),

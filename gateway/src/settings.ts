@@ -33,24 +33,15 @@ export async function loadSettings(path: string): Promise<LoadedSettings> {
   const parsed = parseConfig(text);
   if (!parsed.ok) return parsed;
   const { config } = parsed;
-  const problems: string[] = [];
-  const secret = async (key: string, file: string | undefined): Promise<string | undefined> => {
-    if (file === undefined) return undefined;
-    const value = (await readText(file))?.trim();
-    if (value === undefined || value === "")
-      problems.push(`${key} must be a readable file that is not empty, was: ${file}`);
-    return value;
-  };
+  const files = new NamedFiles();
   const [apiKey, controlToken, hmac, redisUrl, labels] = await Promise.all([
-    secret("api.keyFile", config.api.keyFile),
-    secret("control.tokenFile", config.control.tokenFile),
-    secret("auth.hmacSecretFile", config.auth.hmacSecretFile),
-    secret("broker.urlFile", config.broker.type === "redis" ? config.broker.urlFile : undefined),
-    config.podLabelsFile === undefined ? "" : readText(config.podLabelsFile),
+    files.secret("api.keyFile", config.api.keyFile),
+    files.secret("control.tokenFile", config.control.tokenFile),
+    files.secret("auth.hmacSecretFile", config.auth.hmacSecretFile),
+    files.secret("broker.urlFile", config.broker.type === "redis" ? config.broker.urlFile : undefined),
+    files.text("podLabelsFile", config.podLabelsFile),
   ]);
-  if (labels === undefined)
-    problems.push(`podLabelsFile must be a readable file, was: ${String(config.podLabelsFile)}`);
-  if (problems.length > 0) return { ok: false, problems };
+  if (files.problems.length > 0) return { ok: false, problems: files.problems };
   const settings: Settings = {
     config,
     ...(apiKey !== undefined && { apiKey }),
@@ -59,14 +50,28 @@ export async function loadSettings(path: string): Promise<LoadedSettings> {
     ...(redisUrl !== undefined && { redisUrl }),
     isTrafficOff: isTrafficOff(labels ?? ""),
   };
-  return { ok: true, settings, files: [path, ...namedFiles(config)] };
+  return { ok: true, settings, files: [path, ...files.paths] };
 }
 
-function namedFiles({ api, control, auth, broker, podLabelsFile }: Config): readonly string[] {
-  const urlFile = broker.type === "redis" ? broker.urlFile : undefined;
-  return [api.keyFile, control.tokenFile, auth.hmacSecretFile, urlFile, podLabelsFile].filter(
-    (file) => file !== undefined,
-  );
+/** Reads the files a configuration names and collects what is wrong with them. */
+class NamedFiles {
+  readonly problems: string[] = [];
+  readonly paths: string[] = [];
+
+  async text(key: string, path: string | undefined): Promise<string | undefined> {
+    if (path === undefined) return undefined;
+    this.paths.push(path);
+    const text = await readText(path);
+    if (text === undefined) this.problems.push(`${key} must be a readable file, was: ${path}`);
+    return text;
+  }
+
+  /** Without the newline that editors and `echo` leave at the end. */
+  async secret(key: string, path: string | undefined): Promise<string | undefined> {
+    const value = (await this.text(key, path))?.trim();
+    if (value === "") this.problems.push(`${key} must be a file that is not empty, was: ${String(path)}`);
+    return value;
+  }
 }
 
 async function readText(path: string): Promise<string | undefined> {

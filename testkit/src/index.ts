@@ -10,3 +10,14 @@ export { eventually } from "./eventually.ts";
 export { type RedisServer, type RedisServerOptions, startRedis } from "./redis.ts";
 export { registryContract, type RegistryMedium, type RegistrySubject } from "./registry-contract.ts";
 export { TcpProxy } from "./tcp-proxy.ts";
+export {
+  callApi,
+  callControl,
+  type GatewayAccess,
+  type GatewayProcess,
+  type GatewayTestOptions,
+  type RunningGateway,
+  startGateway,
+  startGatewayProcess,
+} from "./gateway.ts";
+export { type Received, type SeenClosing, TestClient } from "./test-client.ts";

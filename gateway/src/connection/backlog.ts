@@ -49,11 +49,16 @@ export class Backlog {
 
   #lines(): readonly Buffer[] {
     const lines: Buffer[] = Array.from({ length: this.#count });
-    let at: Backlog = this;
-    while (at.#line !== undefined && at.#previous !== undefined) {
-      lines[at.#count - 1] = at.#line;
-      at = at.#previous;
+    this.#writeInto(lines);
+    let before = this.#previous;
+    while (before !== undefined) {
+      before.#writeInto(lines);
+      before = before.#previous;
     }
     return lines;
+  }
+
+  #writeInto(lines: Buffer[]): void {
+    if (this.#line !== undefined) lines[this.#count - 1] = this.#line;
   }
 }

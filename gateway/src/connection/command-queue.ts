@@ -34,9 +34,12 @@ export class CommandQueue {
     const settled = this.#track(command, work);
     if (channel === undefined || command.kind === "publish") return;
     this.#membership.set(channel, settled);
-    void settled.then(() => {
-      if (this.#membership.get(channel) === settled) this.#membership.delete(channel);
-    });
+    void this.#forget(channel, settled);
+  }
+
+  async #forget(channel: string, settled: Promise<void>): Promise<void> {
+    await settled;
+    if (this.#membership.get(channel) === settled) this.#membership.delete(channel);
   }
 
   /** Never rejects. */

@@ -65,8 +65,9 @@ export class TimerWheel {
   }
 
   #runSlot(slot: number, nowMs: number): void {
-    for (const timer of [...(this.#slots[slot] ?? [])]) {
-      if (timer.dueMs > nowMs || timer.slot !== slot) continue;
+    // A Set may change under its iterator; a timer that schedules itself lands in a later slot.
+    for (const timer of this.#slots[slot] ?? []) {
+      if (timer.dueMs > nowMs) continue;
       this.cancel(timer);
       timer.onDue(nowMs);
     }

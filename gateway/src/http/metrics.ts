@@ -62,7 +62,7 @@ export class Metrics {
   }
 
   #gauges(sources: MetricSources): void {
-    const gauge = (name: string, help: string, read: () => number | boolean): void => {
+    const gauge = (name: string, help: string, read: () => number | boolean): Gauge =>
       new Gauge({
         name: `belay_gateway_${name}`,
         help,
@@ -71,7 +71,6 @@ export class Metrics {
           this.set(Number(read()));
         },
       });
-    };
     gauge("connections", "Open sockets.", sources.connections);
     gauge("clients", "Connected clients.", sources.clients);
     gauge("channels", "Channels with a subscriber here.", sources.channels);
@@ -82,9 +81,9 @@ export class Metrics {
 
   /** Counters whose hot path is a plain number. */
   #counted(sources: MetricSources): void {
-    const counted = (name: string, help: string, read: () => number): void => {
+    const counted = (name: string, help: string, read: () => number): Counter => {
       let reported = 0;
-      new Counter({
+      return new Counter({
         name: `belay_gateway_${name}`,
         help,
         registers: [this.#registry],

@@ -55,10 +55,8 @@ export class Subscriptions {
     while (hold.holders > 0 !== hold.isActive) {
       if (hold.isActive) {
         hold.isActive = false;
-        // eslint-disable-next-line no-await-in-loop -- each step depends on what was wanted meanwhile
         await this.#broker.unsubscribe(channel);
       } else {
-        // eslint-disable-next-line no-await-in-loop -- as above
         await this.#broker.subscribe(channel);
         hold.isActive = true;
       }
