@@ -34,6 +34,14 @@ export function clusterObjects(layout: ClusterLayout): unknown {
           { apiGroups: ["discovery.k8s.io"], resources: ["endpointslices"], verbs: ["list", "watch"] },
         ],
       },
+      // Volumes that every node sees, since all nodes are this machine.
+      {
+        apiVersion: "storage.k8s.io/v1",
+        kind: "StorageClass",
+        metadata: { name: "standard", annotations: { "storageclass.kubernetes.io/is-default-class": "true" } },
+        provisioner: "kubernetes.io/host-path",
+        reclaimPolicy: "Delete",
+      },
       // No selector: the endpoint is CoreDNS on this machine.
       {
         apiVersion: "v1",

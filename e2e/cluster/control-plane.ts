@@ -85,13 +85,36 @@ function kubeconfigFlags(layout: ClusterLayout, user: string): readonly string[]
   return [...flags, `--bind-address=${layout.loopback}`, "--leader-elect=false"];
 }
 
+/** The user that our images run as. */
+const podUser = 65_532;
+
+/**
+ * The controller-manager's own provisioner makes volumes below /tmp, a path that cannot be set: it gets a /tmp of its own, which
+ * the nodes show as well. A volume belongs to who made it and is closed to all others (fsGroup does not apply to it), so the
+ * controller-manager runs as the user that our pods run as; the capabilities let it still read its keys and remove volumes.
+ */
+function withOwnTmp(layout: ClusterLayout, bin: string, command: readonly string[]): readonly string[] {
+  const tools = `${layout.stateDir}/tools`;
+  const volumes = `${layout.stateDir}/volumes`;
+  const capabilities = "+dac_override,+fowner";
+  const script = [
+    `mkdir -p ${tools} ${volumes} && chmod 1777 ${volumes}`,
+    // The tools may themselves be below /tmp.
+    `mount --bind ${bin} ${tools}`,
+    `mount --bind ${volumes} /tmp`,
+    `exec setpriv --reuid=${podUser} --regid=${podUser} --clear-groups --inh-caps=${capabilities} --ambient-caps=${capabilities} -- ${tools}/"$@"`,
+  ].join(" && ");
+  return ["unshare", "--mount", "--propagation=private", "--", "sh", "-c", script, "sh", ...command];
+}
+
 function controllerManager(layout: ClusterLayout, bin: string): Daemon {
   const pki = `${layout.stateDir}/pki`;
   return {
     name: "kube-controller-manager",
     stateDir: layout.stateDir,
-    command: [
-      `${bin}/kube-controller-manager`,
+    command: withOwnTmp(layout, bin, [
+      "kube-controller-manager",
+      "--enable-hostpath-provisioner=true",
       ...kubeconfigFlags(layout, "controller-manager"),
       // Each node has its pod range from the layout.
       "--allocate-node-cidrs=false",
@@ -108,7 +131,7 @@ function controllerManager(layout: ClusterLayout, bin: string): Daemon {
       "--kube-api-burst=400",
       // The default of 15 s would make every autoscaling test three times as long.
       "--horizontal-pod-autoscaler-sync-period=5s",
-    ],
+    ]),
   };
 }
 

@@ -19,7 +19,7 @@ function toolsInside(layout: ClusterLayout): string {
 /**
  * What the first process of a node does before it sits down. The node gets its own /run and /var, which hold everything that
  * containerd, CNI and kubelet write outside their configured directories; they end with the namespace, so nothing of them can
- * stay behind on the machine. Cluster state and tools are shown at the paths they have outside.
+ * stay behind on the machine. /tmp is where the volumes are (control-plane.ts). Cluster state and tools are shown at the paths they have outside.
  */
 function holderScript(layout: ClusterLayout, node: NodeLayout, bin: string): string {
   const root = `${node.stateDir}/root`;
@@ -27,11 +27,12 @@ function holderScript(layout: ClusterLayout, node: NodeLayout, bin: string): str
   const state = `${root}${layout.stateDir}`;
   const tools = `${root}${toolsInside(layout)}`;
   return [
-    `mkdir -p ${state} ${tools} ${root}/var/lib ${root}/var/log ${root}/var/tmp`,
+    `mkdir -p ${layout.stateDir}/volumes ${state} ${tools} ${root}/var/lib ${root}/var/log ${root}/var/tmp`,
     `ln -sfn /run ${root}/var/run`,
     `mount --bind ${layout.stateDir} ${state}`,
     `mount --bind ${bin} ${tools}`,
     `mount --bind ${root}/var /var`,
+    `mount --bind ${layout.stateDir}/volumes /tmp`,
     `mount --rbind ${root}/run /run`,
     `exec ${toolsInside(layout)}/pause`,
   ].join(" && ");
