@@ -17,6 +17,11 @@ export const systemClock: Clock = {
   },
 };
 
+/** The date so many milliseconds after 1970. */
+export function dateAt(epochMs: number): Date {
+  return new Date(epochMs);
+}
+
 /** A number from 0 to below 1. */
 export type Random = () => number;
 
