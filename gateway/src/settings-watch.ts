@@ -15,6 +15,7 @@ export class WatchedSettings implements SettingsSource, Disposable {
   #current: Settings;
   #refused = "";
   #isReading = false;
+  #isStale = false;
 
   constructor(path: string, loaded: Extract<LoadedSettings, { ok: true }>) {
     this.#path = path;
@@ -37,13 +38,15 @@ export class WatchedSettings implements SettingsSource, Disposable {
   }
 
   async #read(): Promise<void> {
+    // What is being read may be older than what called: it is read once more.
+    this.#isStale = true;
     if (this.#isReading) return;
     this.#isReading = true;
-    try {
+    while (this.#isStale) {
+      this.#isStale = false;
       this.#take(await loadSettings(this.#path));
-    } finally {
-      this.#isReading = false;
     }
+    this.#isReading = false;
   }
 
   #take(loaded: LoadedSettings): void {

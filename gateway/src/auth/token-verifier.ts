@@ -17,7 +17,7 @@ export type TokenVerdict =
   | { readonly ok: false; readonly error: ErrorReply };
 
 const ALGORITHMS = ["HS256", "HS384", "HS512"];
-/** How far two clocks may be apart (AUT3), seconds. */
+/** How far the clock of the token's issuer may be ahead (AUT3), seconds. */
 const CLOCK_TOLERANCE_SECONDS = 5;
 const INVALID: TokenVerdict = { ok: false, close: CLOSE.invalidToken };
 
@@ -41,6 +41,8 @@ export async function verifyToken(token: string, secret: Uint8Array | undefined,
 function claimsOf({ sub, exp, iat, ...claims }: JWTPayload, nowSeconds: number): TokenVerdict {
   if (typeof sub !== "string" || sub === "") return INVALID;
   if (iat !== undefined && iat > nowSeconds + CLOCK_TOLERANCE_SECONDS) return INVALID;
+  // No tolerance here: the connection would be closed as expired as soon as it is open, and the client would come back at once.
+  if (exp !== undefined && exp <= nowSeconds) return { ok: false, error: ERROR.tokenExpired };
   const info = claims["info"];
   return {
     ok: true,
