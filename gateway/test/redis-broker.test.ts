@@ -64,6 +64,7 @@ test.for([{ persistent: false }, { persistent: true }])(
     expect(flowMs).toBeLessThan(3_000);
     expect(errors(attempts).every((error) => error instanceof BrokerUnavailableError)).toBe(true);
     expect(Math.max(...attempts.map(({ tookMs }) => tookMs))).toBeLessThan(2_000);
+    await eventually("both ways are back", 3_000, () => here.broker.connected);
     expect(here.connected).toEqual([true, false, true]);
     const after = there.publications
       .filter(({ position }) => position.epoch !== before)

@@ -128,6 +128,24 @@ test("[RG8] a killed pod's entries are swept within two tenths of a lease after 
   await expect(survivors[0]?.registry.liveNodes()).resolves.toHaveLength(3);
 });
 
+test("[RG8] a lone survivor does not wait for its next regular beat", async () => {
+  const redis = await startRedis();
+  const client = openClient(redis.url);
+  const slow = { beatIntervalMs: 6_000, deadAfterMs: 1_000, awayAfterMs: 60_000, graceMs: 100 };
+  const survivor = await openPod(redis.url, "pod-a", { timing: slow });
+  const child = await startPodProcess(redis.url, "victim", 10);
+  // The survivor has seen the victim.
+  await survivor.registry.owners("user-1");
+  await expect(survivor.registry.liveNodes()).resolves.toHaveLength(2);
+  child.kill("SIGKILL");
+  await eventually(
+    "swept",
+    slow.deadAfterMs + 0.1 * slow.beatIntervalMs + 1_000,
+    async () => !(await owningPods(client)).has("victim"),
+  );
+  expect(survivor.swept.map(({ podUid }) => podUid)).toEqual(["victim"]);
+});
+
 test("[RG9] a container that starts again in the same pod takes a new term, and what its former life left is swept at once", async () => {
   const redis = await startRedis();
   const client = openClient(redis.url);

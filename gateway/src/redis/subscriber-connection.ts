@@ -17,7 +17,7 @@ export interface SubscriberConnectionOptions extends RedisRuntime {
 }
 
 /** Channels of one SSUBSCRIBE: a storm of resubscriptions reaches Redis in pieces. */
-export const SUBSCRIBE_BATCH = 512;
+const SUBSCRIBE_BATCH = 512;
 
 interface Waiter {
   resolve(): void;
