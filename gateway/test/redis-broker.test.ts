@@ -128,7 +128,7 @@ test("[BR10] a subscriber connection that Redis closes is made again with its ch
   await node.broker.subscribe("chat");
   await eventually("probed", 3_000, () => probes.includes("answered"));
   expect(node.connected).toEqual([true]);
-  await client.client("KILL", "TYPE", "pubsub");
+  await client.call("CLIENT", "KILL", "TYPE", "pubsub");
   await eventually("restored", 3_000, () => node.connected.length === 3 && node.broker.connected);
   await node.broker.publish({ channel: "chat", data: Buffer.from("x") });
   await eventually("delivered", 2_000, () => node.texts("chat").length === 1);

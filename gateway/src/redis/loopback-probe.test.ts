@@ -19,7 +19,7 @@ function watch(send: (probe: LoopbackProbe) => Promise<number>): Watched {
   const rebuiltAtMs: number[] = [];
   const results: ProbeResult[] = [];
   const probe = new LoopbackProbe({
-    clock: { nowMs: () => performance.now(), epochSeconds: () => 0 },
+    clock: { nowMs: () => performance.now() },
     random: () => 1,
     intervalMs: 100,
     send: () => {

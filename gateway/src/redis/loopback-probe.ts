@@ -5,7 +5,7 @@ import type { Clock, Random } from "../clock.ts";
  * an interval, a probe goes through Redis to the node's own channel; when that does not arrive either, the connection is rebuilt.
  */
 export interface LoopbackProbeOptions {
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, "nowMs">;
   readonly random: Random;
   /** Silence after which a probe is sent. */
   readonly intervalMs: number;

@@ -2,7 +2,7 @@ import type { Clock, Random } from "../clock.ts";
 
 /** What the Redis adapters take from outside: time, randomness and the log. */
 export interface RedisRuntime {
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, "nowMs">;
   readonly random: Random;
   readonly log: RedisLog;
 }

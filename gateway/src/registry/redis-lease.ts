@@ -17,7 +17,7 @@ export interface LeaseTiming {
 }
 
 export interface PodLeaseOptions {
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, "nowMs">;
   readonly random: Random;
   readonly commands: CommandConnection;
   readonly keys: RedisKeys;
