@@ -10,8 +10,12 @@ interface Kind {
 }
 
 const kinds: readonly Kind[] = [
-  { name: "unit", include: ["*/src/**/*.test.ts", "e2e/cluster/**/*.test.ts", "scripts/*.test.ts"], timeoutMs: 10_000 },
-  { name: "integration", include: ["*/test/**/*.test.ts"], timeoutMs: 60_000 },
+  {
+    name: "unit",
+    include: ["{*,examples/*}/src/**/*.test.ts", "e2e/cluster/**/*.test.ts", "scripts/*.test.ts"],
+    timeoutMs: 10_000,
+  },
+  { name: "integration", include: ["{*,examples/*}/test/**/*.test.ts"], timeoutMs: 60_000 },
   { name: "e2e", include: ["e2e/scenarios/**/*.test.ts"], timeoutMs: 300_000 },
 ];
 
