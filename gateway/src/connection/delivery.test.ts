@@ -1,0 +1,174 @@
+import { MAX_REPLIES_PER_FRAME, MAX_REPLY_FRAME_BYTES } from "@belay/protocol";
+import { expect, test, vi } from "vitest";
+import type { Clock } from "../clock.ts";
+import { FanOut, Room } from "../hub/fan-out.ts";
+import { type FrameBatch, makeFrameBatch } from "../transport/frame-batch.ts";
+import type { Socket } from "../transport/socket.ts";
+import { FlushLoop } from "./flush.ts";
+import { Outbox } from "./outbox.ts";
+
+/** A socket that keeps what it was given. */
+class KeepingSocket implements Socket {
+  readonly remoteAddress = "";
+  readonly batches: FrameBatch[] = [];
+  bufferedBytes = 0;
+  send(batch: FrameBatch): void {
+    this.batches.push(batch);
+  }
+  close(): void {}
+  terminate(): void {}
+  pause(): void {}
+  resume(): void {}
+
+  get frames(): readonly string[] {
+    return this.batches.flatMap(({ wire, payloads }) =>
+      payloads.map(({ start, end }) => wire.toString("utf8", start, end)),
+    );
+  }
+
+  get lines(): readonly string[] {
+    return this.frames.flatMap((frame) => frame.split("\n"));
+  }
+}
+
+const stillClock: Clock = { nowMs: () => 0, date: () => new Date(0) };
+const line = (text: string | number): Buffer => Buffer.from(String(text));
+const nextTurn = () => new Promise<void>((resolve) => setImmediate(() => setImmediate(resolve)));
+
+function client(loop: FlushLoop) {
+  const socket = new KeepingSocket();
+  const onSlow = vi.fn<() => void>();
+  const outbox = new Outbox({ socket, loop, counters: { lines: 0, writes: 0, bytes: 0 }, onSlow });
+  return { socket, outbox, onSlow };
+}
+
+test("[ORD1] lines leave in the order they came in, and once", async () => {
+  const loop = new FlushLoop(stillClock, 1 << 20);
+  const { socket, outbox } = client(loop);
+  for (let n = 0; n < 100; n++) outbox.push(line(n));
+  await nextTurn();
+  outbox.push(line("last"));
+  await nextTurn();
+  expect(socket.lines).toEqual([...Array.from({ length: 100 }, (_, n) => String(n)), "last"]);
+});
+
+test("[ORD4] what waits is joined to one write of frames with at most 16 lines", async () => {
+  const loop = new FlushLoop(stillClock, 1 << 20);
+  const { socket, outbox } = client(loop);
+  for (let n = 0; n < 40; n++) outbox.push(line(n));
+  await nextTurn();
+  expect(socket.batches).toHaveLength(1);
+  expect(socket.frames.map((frame) => frame.split("\n").length)).toEqual([
+    MAX_REPLIES_PER_FRAME,
+    MAX_REPLIES_PER_FRAME,
+    8,
+  ]);
+});
+
+test("[ORD4] frames stay within 65,536 bytes, a larger line goes alone", () => {
+  const sizes = [30_000, 30_000, 5_535, 1, 70_000, 10, 65_525, 65_536];
+  const { wire, payloads } = makeFrameBatch(sizes.map((size) => Buffer.alloc(size, "x")));
+  const frames = payloads.map(({ start, end }) =>
+    wire
+      .subarray(start, end)
+      .toString()
+      .split("\n")
+      .map((text) => text.length),
+  );
+  expect(frames).toEqual([[30_000, 30_000], [5_535, 1], [70_000], [10, 65_525], [65_536]]);
+  for (const { start, end } of payloads) {
+    if (end - start !== 70_000) expect(end - start).toBeLessThanOrEqual(MAX_REPLY_FRAME_BYTES);
+  }
+});
+
+test("[ORD4] connections with the same backlog share one buffer, others do not", async () => {
+  const loop = new FlushLoop(stillClock, 1 << 20);
+  const same = Array.from({ length: 50 }, () => client(loop));
+  const other = client(loop);
+  const lines = [line("a"), line("b"), line("c")];
+  other.outbox.push(line("own"));
+  for (const text of lines) for (const { outbox } of [...same, other]) outbox.push(text);
+  await nextTurn();
+  expect(new Set(same.map(({ socket }) => socket.batches[0]?.wire)).size).toBe(1);
+  expect(other.socket.lines).toEqual(["own", "a", "b", "c"]);
+});
+
+test("[LIM7] a queue over its limit is dropped and reported once", async () => {
+  const loop = new FlushLoop(stillClock, 100);
+  const { socket, outbox, onSlow } = client(loop);
+  for (let n = 0; n < 20; n++) outbox.push(line("0123456789"));
+  await nextTurn();
+  expect(onSlow).toHaveBeenCalledOnce();
+  expect(socket.batches).toEqual([]);
+});
+
+test("[LIM7] bytes that wait in the socket count", async () => {
+  const loop = new FlushLoop(stillClock, 100);
+  const { socket, outbox, onSlow } = client(loop);
+  socket.bufferedBytes = 95;
+  outbox.push(line("0123456789"));
+  await nextTurn();
+  expect(onSlow).toHaveBeenCalledOnce();
+});
+
+test("[ORD6] a pass that took long is followed by a pause of at most 5 ms", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "setImmediate"] });
+  try {
+    let nowMs = 0;
+    const loop = new FlushLoop({ nowMs: () => nowMs, date: () => new Date(0) }, 1 << 20);
+    const sent: number[] = [];
+    const slowFlush = { flush: () => void (sent.push(nowMs), (nowMs += 40)) };
+    loop.add(slowFlush);
+    vi.runOnlyPendingTimers();
+    expect(sent).toEqual([0]);
+    loop.add(slowFlush);
+    await vi.advanceTimersByTimeAsync(4);
+    expect(sent).toHaveLength(1);
+    nowMs += 5;
+    await vi.advanceTimersByTimeAsync(1);
+    expect(sent).toEqual([0, 45]);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("[ORD2] [ORD5] a large room is served in slices, in order, and a member who joins between them misses what was before", async () => {
+  const fanOut = new FanOut(10);
+  const room = new Room("large");
+  const sink = () => {
+    const got: string[] = [];
+    return { got, push: (text: Buffer) => void got.push(text.toString()) };
+  };
+  const early = Array.from({ length: 95 }, sink);
+  for (const member of early) room.members.add({ sink: member, joinedSequence: fanOut.sequence });
+  fanOut.deliver(room, line(1));
+  fanOut.deliver(room, line(2));
+  const late = sink();
+  room.members.add({ sink: late, joinedSequence: fanOut.sequence });
+  expect(early.filter(({ got }) => got.length > 0)).toEqual([]);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(early.filter(({ got }) => got.length > 0)).toHaveLength(10);
+  fanOut.deliver(room, line(3));
+  await vi.waitUntil(() => late.got.length > 0);
+  await vi.waitUntil(() => early.every(({ got }) => got.length === 3));
+  expect(late.got).toEqual(["3"]);
+  for (const { got } of early) expect(got).toEqual(["1", "2", "3"]);
+});
+
+test("[ORD2] a member who leaves between slices gets nothing more, and nobody else is skipped", async () => {
+  const fanOut = new FanOut(10);
+  const room = new Room("large");
+  const got = new Map<number, number>();
+  const members = Array.from({ length: 50 }, (_, n) => ({
+    sink: { push: () => void got.set(n, (got.get(n) ?? 0) + 1) },
+    joinedSequence: 0,
+  }));
+  for (const member of members) room.members.add(member);
+  fanOut.deliver(room, line("x"));
+  await new Promise((resolve) => setImmediate(resolve));
+  for (const [n, member] of members.entries()) if (n % 3 === 0) room.members.delete(member);
+  await vi.waitUntil(() => got.has(49));
+  const expected = members.flatMap((_, n) => (n < 10 || n % 3 !== 0 ? [n] : []));
+  expect([...got.keys()]).toEqual(expected);
+  expect(new Set(got.values())).toEqual(new Set([1]));
+});

@@ -1,0 +1,122 @@
+import { expect, test } from "vitest";
+import { fc } from "@fast-check/vitest";
+import { DRAIN_TICK_MS, type DrainProgress, planDrain } from "./drain-plan.ts";
+
+interface Run {
+  /** Closed per second of the run. */
+  readonly perSecond: readonly number[];
+  readonly largestStep: number;
+  readonly forced: number;
+  readonly tookMs: number;
+}
+
+/** Runs a whole drain on a made-up clock. */
+function run({
+  connections,
+  ratePerSecond,
+  deadlineMs,
+  random,
+}: {
+  connections: number;
+  ratePerSecond: number;
+  deadlineMs: number;
+  random: () => number;
+}): Run {
+  const perSecond: number[] = [];
+  let progress: DrainProgress = {
+    nowMs: 0,
+    lastMs: 0,
+    deadlineMs,
+    ratePerSecond,
+    remaining: connections,
+    carry: 0,
+    random: random(),
+  };
+  let largestStep = 0;
+  for (;;) {
+    const step = planDrain(progress);
+    if (step.kind === "done") return { perSecond, largestStep, forced: 0, tookMs: progress.nowMs };
+    if (step.kind === "force") return { perSecond, largestStep, forced: progress.remaining, tookMs: progress.nowMs };
+    const second = Math.floor(progress.nowMs / 1000);
+    perSecond[second] = (perSecond[second] ?? 0) + step.count;
+    largestStep = Math.max(largestStep, step.count);
+    progress = {
+      ...progress,
+      lastMs: progress.nowMs,
+      nowMs: progress.nowMs + step.wakeMs,
+      remaining: progress.remaining - step.count,
+      carry: step.carry,
+      random: random(),
+    };
+  }
+}
+
+const half = () => 0.5;
+
+test("[DRN1] at 100 a second 1,000 connections are closed evenly in 10 seconds", () => {
+  const { perSecond, largestStep, forced, tookMs } = run({
+    connections: 1000,
+    ratePerSecond: 100,
+    deadlineMs: 60_000,
+    random: half,
+  });
+  expect(forced).toBe(0);
+  expect(tookMs / 1000).toBeCloseTo(10, 0);
+  expect(Math.max(...perSecond)).toBeLessThanOrEqual(105);
+  expect(Math.min(...perSecond.slice(0, 9))).toBeGreaterThanOrEqual(95);
+  expect(largestStep).toBeLessThanOrEqual(6);
+});
+
+test("[DRN1] a deadline too near for the rate raises it to remaining / seconds left", () => {
+  const { perSecond, forced } = run({ connections: 3000, ratePerSecond: 10, deadlineMs: 10_000, random: half });
+  expect(Math.min(...perSecond.slice(0, 8))).toBeGreaterThanOrEqual(280);
+  expect(Math.max(...perSecond.slice(0, 8))).toBeLessThanOrEqual(320);
+  expect(forced).toBeLessThanOrEqual(20);
+});
+
+test("[DRN1] a rate below one a tick closes single connections, not none", () => {
+  const { tookMs } = run({ connections: 10, ratePerSecond: 2, deadlineMs: 60_000, random: half });
+  expect(tookMs).toBeGreaterThanOrEqual(4500);
+  expect(tookMs).toBeLessThanOrEqual(5500);
+});
+
+test("[DRN1] a stalled event loop does not answer with a burst", () => {
+  const step = planDrain({
+    nowMs: 10_000,
+    lastMs: 0,
+    deadlineMs: 600_000,
+    ratePerSecond: 100,
+    remaining: 5000,
+    carry: 0,
+    random: 0,
+  });
+  expect(step).toMatchObject({ kind: "close", count: (100 * DRAIN_TICK_MS * 2) / 1000 });
+});
+
+test("[DRN2] at the deadline everything that is left is closed", () => {
+  expect(
+    planDrain({ nowMs: 5000, lastMs: 4990, deadlineMs: 5000, ratePerSecond: 1, remaining: 7, carry: 0, random: 0 }),
+  ).toEqual({ kind: "force" });
+});
+
+test("[DRN1] any drain ends by its deadline and no step closes more than two ticks' share", () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 5000 }),
+      fc.integer({ min: 1, max: 2000 }),
+      fc.integer({ min: 100, max: 60_000 }),
+      fc.infiniteStream(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })),
+      (connections, ratePerSecond, deadlineMs, randoms) => {
+        const { tookMs, perSecond, forced } = run({
+          connections,
+          ratePerSecond,
+          deadlineMs,
+          random: () => randoms.next().value ?? 0,
+        });
+        expect(tookMs).toBeLessThanOrEqual(deadlineMs + 1);
+        expect(perSecond.reduce((sum, count) => sum + count, 0) + forced).toBe(connections);
+      },
+    ),
+    { numRuns: 200 },
+  );
+});

@@ -1,0 +1,67 @@
+import { expect, test } from "vitest";
+import { decodeJsonFrame } from "./json-decode.ts";
+import { MAX_COMMANDS_PER_FRAME, MAX_NESTING } from "./limits.ts";
+
+const nested = (levels: number): string => "[".repeat(levels) + "]".repeat(levels);
+
+test.each([
+  ["[FRM2] no JSON", "hello", "FRM2"],
+  ["[FRM2] half of an object", '{"id":1,"ping":', "FRM2"],
+  ["[FRM2] a list", "[]", "FRM2"],
+  ["[FRM2] null", "null", "FRM2"],
+  ["[FRM2] a number", "1", "FRM2"],
+  ["[FRM2] a good line and a bad one", '{"id":1,"ping":{}}\n}', "FRM2"],
+  ["[FRM2] a byte order mark", '\ufeff{"id":1,"ping":{}}', "FRM2"],
+  ["[FRM3] an empty frame", "", "FRM3"],
+  ["[FRM3] newlines only", "\n \n", "FRM3"],
+  ["[LIM3] too many commands", "{}\n".repeat(MAX_COMMANDS_PER_FRAME + 1), "LIM3"],
+  ["[LIM4] too deep a payload", `{"id":1,"publish":{"channel":"a","data":${nested(MAX_NESTING)}}}`, "LIM4"],
+  ["[LIM4] deep text that is no JSON", "[".repeat(60_000), "LIM4"],
+  ["[CMD1] an unknown command", '{"id":1,"dance":{}}', "CMD1"],
+  ["[CMD1] only an id", '{"id":1}', "CMD1"],
+  ["[CMD1] a name of Object.prototype", '{"id":1,"constructor":{},"__proto__":{}}', "CMD1"],
+  ["[CMD2] two methods", '{"id":1,"ping":{},"subscribe":{"channel":"a"}}', "CMD2"],
+  ["[CMD3] no id", '{"ping":{}}', "CMD3"],
+  ["[CMD3] id 0", '{"id":0,"ping":{}}', "CMD3"],
+  ["[CMD3] a negative id", '{"id":-1,"ping":{}}', "CMD3"],
+  ["[CMD3] half an id", '{"id":1.5,"ping":{}}', "CMD3"],
+  ["[CMD3] an id of 33 bits", '{"id":4294967296,"ping":{}}', "CMD3"],
+  ["[CMD3] a text as id", '{"id":"1","ping":{}}', "CMD3"],
+  ["[CMD4] a method that is no object", '{"id":1,"subscribe":"a"}', "CMD4"],
+  ["[CMD4] a method that is a list", '{"id":1,"subscribe":[]}', "CMD4"],
+  ["[CMD4] null as method", '{"id":1,"connect":null}', "CMD4"],
+  ["[CMD4] a channel that is no text", '{"id":1,"subscribe":{"channel":5}}', "CMD4"],
+  ["[CMD4] a token that is no text", '{"id":1,"connect":{"token":{}}}', "CMD4"],
+  ["[CMD4] publish without data", '{"id":1,"publish":{"channel":"a"}}', "CMD4"],
+])("%s is refused", (_title, frame, rule) => {
+  expect(decodeJsonFrame(frame)).toMatchObject({ ok: false, refusal: { rule } });
+});
+
+test("[FRM2] empty lines between commands are skipped, unknown fields ignored ([CMD2])", () => {
+  expect(decodeJsonFrame('\n{"id":1,"connect":{"token":"","name":"js","headers":{}},"belay":{}}\r\n\n{}\n')).toEqual({
+    ok: true,
+    commands: [{ kind: "connect", id: 1, name: "js" }, { kind: "pong" }],
+  });
+});
+
+test("[CMD4] an absent channel reads as the empty name", () => {
+  expect(decodeJsonFrame('{"id":4294967295,"subscribe":{}}')).toEqual({
+    ok: true,
+    commands: [{ kind: "subscribe", id: 4294967295, channel: "" }],
+  });
+});
+
+test("[CMD3] send may come without an id", () => {
+  expect(decodeJsonFrame('{"send":{"data":{}}}')).toEqual({
+    ok: true,
+    commands: [{ kind: "unserved", id: 0, method: "send" }],
+  });
+});
+
+test("[LIM4] a payload as deep as allowed is decoded", () => {
+  const data = nested(MAX_NESTING - 2);
+  expect(decodeJsonFrame(`{"id":1,"publish":{"channel":"a","data":${data}}}`)).toMatchObject({
+    ok: true,
+    commands: [{ data }],
+  });
+});
