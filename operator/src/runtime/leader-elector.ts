@@ -7,7 +7,7 @@ import { isTakeable, type Lease, microTime, observeLease, type SeenLease } from 
 export const LEASE_TIMES = { durationSeconds: 9, renewDeadlineMs: 6_000, retryMs: 1_500 } as const;
 
 export interface LeaderElectorOptions {
-  readonly client: KubeClient;
+  readonly client: Pick<KubeClient, "get" | "create" | "replace">;
   readonly namespace: string;
   readonly name: string;
   /** Pod name and something random: a container that restarts keeps its pod's name. */
