@@ -1,0 +1,168 @@
+/** The tables behind `npm run fences`: what the architecture says about imports, and nothing else. ARCHITECTURE.md draws it. */
+
+export interface Workspace {
+  /** Doors of other workspaces that its sources may use. */
+  readonly imports: readonly string[];
+  /** Doors that only its tests may use. */
+  readonly inTests?: readonly string[];
+  /** May import files of other workspaces by path: it is a tool of the whole repository. */
+  readonly reaches?: boolean;
+}
+
+/** By folder. Gateway and operator never import each other; nothing but tests imports testkit. */
+export const workspaces: ReadonlyMap<string, Workspace> = new Map<string, Workspace>([
+  ["protocol", { imports: [], inTests: ["@belay/testkit"] }],
+  ["gateway", { imports: ["@belay/protocol", "@belay/protocol/control"], inTests: ["@belay/testkit"] }],
+  ["operator", { imports: ["@belay/protocol/control"], inTests: ["@belay/testkit"] }],
+  [
+    "testkit",
+    {
+      imports: [
+        "@belay/protocol",
+        "@belay/protocol/control",
+        "@belay/gateway",
+        "@belay/gateway/internal",
+        "@belay/operator",
+        "@belay/operator/internal",
+      ],
+    },
+  ],
+  [
+    "e2e",
+    {
+      imports: [
+        "@belay/protocol",
+        "@belay/protocol/control",
+        "@belay/operator",
+        "@belay/operator/internal",
+        "@belay/testkit",
+      ],
+    },
+  ],
+  ["examples/chat", { imports: [], inTests: ["@belay/testkit"] }],
+  ["scripts", { imports: [], reaches: true }],
+]);
+
+/** Libraries that only the named files import at run time, in sources below `within`; their types are free. */
+export const libraryOwners: readonly {
+  readonly library: string;
+  readonly within: string;
+  readonly files: readonly RegExp[];
+}[] = [
+  {
+    library: "ioredis",
+    within: "gateway/",
+    files: [/^gateway\/src\/(broker|registry)\/redis-/, /^gateway\/src\/redis\//],
+  },
+  { library: "ioredis", within: "operator/", files: [/^operator\/src\/observe\/redis-/] },
+  { library: "ws", within: "gateway/", files: [/^gateway\/src\/transport\/(ws-server|shared-frame)\.ts$/] },
+  {
+    // Its import costs half a second and 120 MB.
+    library: "@kubernetes/client-node",
+    within: "operator/",
+    files: [/^operator\/src\/kube\/(http-kube-client|kube-connection)\.ts$/],
+  },
+];
+
+/** No I/O, no clock, no Node: these can be tested by tables. A pure file may import only pure files and the packages below. */
+export const pureFiles: readonly RegExp[] = [
+  /^protocol\/src\//,
+  /^gateway\/src\/session\//,
+  /^gateway\/src\/drain\/drain-plan\.ts$/,
+  /^gateway\/src\/transport\/handshake\.ts$/,
+  /^operator\/src\/(api|plan|resources)\//,
+  /^operator\/src\/kube\/(kube-client|kube-paths|resources)\.ts$/,
+];
+export const purePackages: readonly string[] = ["zod"];
+
+export interface Layer {
+  readonly workspace: string;
+  readonly name: string;
+  readonly files: RegExp;
+  /** Layers of the same workspace below it. */
+  readonly imports: "all" | readonly string[];
+}
+
+function gateway(name: string, files: RegExp, imports: Layer["imports"]): Layer {
+  return {
+    workspace: "gateway",
+    name: `gateway ${name}`,
+    files: new RegExp(`^gateway/src/${files.source}`),
+    imports: prefixed("gateway", imports),
+  };
+}
+
+function operator(name: string, files: RegExp, imports: Layer["imports"]): Layer {
+  return {
+    workspace: "operator",
+    name: `operator ${name}`,
+    files: new RegExp(`^operator/src/${files.source}`),
+    imports: prefixed("operator", imports),
+  };
+}
+
+function prefixed(workspace: string, imports: Layer["imports"]): Layer["imports"] {
+  return imports === "all" ? "all" : imports.map((name) => `${workspace} ${name}`);
+}
+
+/**
+ * Read from the top: entry → app → edge (transport, connection, node, drain, http) → handlers → hub → ports. The first layer whose
+ * pattern fits claims a file. Only the app picks adapters.
+ */
+export const layers: readonly Layer[] = [
+  gateway("entry", /(main|dev|dev-\w+|index|internal)\.ts$/, "all"),
+  gateway("app", /(app|adapters)\.ts$/, [
+    "http",
+    "connection",
+    "node",
+    "transport",
+    "drain",
+    "handlers",
+    "hub",
+    "auth",
+    "adapters",
+    "redis",
+    "ports",
+    "session",
+    "settings",
+    "clock",
+  ]),
+  gateway("http", /http\//, ["node", "transport", "ports", "settings", "clock"]),
+  gateway("connection", /connection\//, ["transport", "handlers", "hub", "session", "clock"]),
+  gateway("node", /node\//, ["ports", "clock"]),
+  gateway("transport", /transport\//, ["clock"]),
+  gateway("drain", /drain\//, ["clock"]),
+  gateway("handlers", /handlers\//, ["auth", "hub", "ports", "session", "settings", "clock"]),
+  gateway("auth", /auth\//, ["clock"]),
+  gateway("hub", /hub\//, ["ports"]),
+  gateway("adapters", /(broker|registry)\/(memory|redis)-/, ["redis", "ports", "clock"]),
+  gateway("redis", /redis\//, ["ports", "clock"]),
+  gateway("ports", /(broker\/broker|registry\/registry)\.ts$/, []),
+  gateway("session", /session\//, []),
+  gateway("settings", /(settings|settings-watch|config)\.ts$/, ["clock"]),
+  gateway("clock", /(clock|log)\.ts$/, []),
+
+  operator("entry", /(main|index|internal)\.ts$/, "all"),
+  operator("controller", /controller\//, [
+    "observe",
+    "plan",
+    "apply",
+    "resources",
+    "api",
+    "runtime",
+    "kube port",
+    "settings",
+    "clock",
+  ]),
+  operator("observe", /observe\//, ["plan", "resources", "api", "runtime", "kube port", "clock"]),
+  operator("apply", /apply\//, ["plan", "resources", "runtime", "kube port", "clock"]),
+  operator("plan", /plan\//, ["resources", "api", "kube port"]),
+  operator("resources", /resources\//, ["api", "kube port"]),
+  operator("api", /api\//, ["kube port"]),
+  operator("metrics-api", /metrics-api\//, ["kube port", "clock"]),
+  operator("runtime", /runtime\//, ["kube port", "clock"]),
+  operator("kube port", /kube\/(kube-client|kube-paths|resources)\.ts$/, []),
+  operator("kube adapter", /kube\//, ["kube port"]),
+  operator("settings", /config\.ts$/, []),
+  operator("clock", /clock\.ts$/, []),
+];
