@@ -18,7 +18,11 @@ const lifetimeMs = 365 * dayMs;
 const renewBeforeMs = 90 * dayMs;
 
 /** Makes a CA and a certificate for the given DNS names, valid for a year from an hour ago (clocks differ). */
-export async function makeServingCertificate(dnsNames: readonly string[], date: Date): Promise<ServingCertificate> {
+export async function makeServingCertificate(
+  dnsNames: readonly string[],
+  date: Date,
+  usage: "serverAuth" | "clientAuth" = "serverAuth",
+): Promise<ServingCertificate> {
   const notBefore = dateAt(date.getTime() - 3_600_000);
   const notAfter = dateAt(date.getTime() + lifetimeMs);
   const [caKeys, keys] = await Promise.all([generateKeys(), generateKeys()]);
@@ -42,7 +46,7 @@ export async function makeServingCertificate(dnsNames: readonly string[], date: 
     signingKey: caKeys.privateKey,
     publicKey: keys.publicKey,
     extensions: [
-      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
+      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage[usage]]),
       new x509.SubjectAlternativeNameExtension(dnsNames.map((value) => ({ type: "dns", value }))),
     ],
   });
