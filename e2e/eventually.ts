@@ -25,13 +25,19 @@ export async function eventually<T>(
       last = error;
     }
     if (performance.now() - started > withinMs) {
-      throw new Error(`${what}: not within ${withinMs} ms (${last instanceof Error ? last.message : String(last)})`, { cause: last });
+      throw new Error(`${what}: not within ${withinMs} ms (${last instanceof Error ? last.message : String(last)})`, {
+        cause: last,
+      });
     }
     await sleep(everyMs);
   }
 }
 
 /** The same for a condition. */
-export function eventuallyTrue(what: string, patience: Patience, ask: () => Promise<boolean> | boolean): Promise<{ readonly tookMs: number }> {
+export function eventuallyTrue(
+  what: string,
+  patience: Patience,
+  ask: () => Promise<boolean> | boolean,
+): Promise<{ readonly tookMs: number }> {
   return eventually(what, patience, async () => ((await ask()) ? true : undefined));
 }

@@ -19,7 +19,18 @@ export async function externalRedis(ns: Namespace): Promise<{ readonly url: stri
           image: redis,
           imagePullPolicy: "IfNotPresent",
           command: ["redis-server"],
-          args: ["--save", "", "--appendonly", "no", "--dir", "/tmp", "--requirepass", password, "--protected-mode", "no"],
+          args: [
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+            "--dir",
+            "/tmp",
+            "--requirepass",
+            password,
+            "--protected-mode",
+            "no",
+          ],
           securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
         },
       ],
@@ -34,7 +45,26 @@ export async function externalRedis(ns: Namespace): Promise<{ readonly url: stri
   await kubectl(["-n", ns.name, "wait", "pod/outside", "--for=condition=Ready", "--timeout=60s"]);
   const service = await getObject<{ spec: { clusterIP: string } }>(ns.name, "service", "outside");
   const url = `redis://:${password}@${service.spec.clusterIP}:6379`;
-  await applyObject({ apiVersion: "v1", kind: "Secret", metadata: { name: "outside-url", namespace: ns.name }, stringData: { url } });
-  await eventuallyTrue("endpoints of the outside Redis", { withinMs: 10_000 }, async () => (await kubectl(["-n", ns.name, "get", "endpointslices", "-l", "kubernetes.io/service-name=outside", "-o", "jsonpath={.items[*].endpoints[*].addresses}"])) !== "");
+  await applyObject({
+    apiVersion: "v1",
+    kind: "Secret",
+    metadata: { name: "outside-url", namespace: ns.name },
+    stringData: { url },
+  });
+  await eventuallyTrue(
+    "endpoints of the outside Redis",
+    { withinMs: 10_000 },
+    async () =>
+      (await kubectl([
+        "-n",
+        ns.name,
+        "get",
+        "endpointslices",
+        "-l",
+        "kubernetes.io/service-name=outside",
+        "-o",
+        "jsonpath={.items[*].endpoints[*].addresses}",
+      ])) !== "",
+  );
   return { url, secret: "outside-url" };
 }

@@ -57,7 +57,7 @@ export class Fleet implements AsyncDisposable {
     return this.#received;
   }
 
-  /** Connected clients per gateway node. */
+  /** Connected clients per gateway pod, by its uid. */
   get byNode(): ReadonlyMap<string, number> {
     const count = new Map<string, number>();
     for (const node of this.#nodes.values()) count.set(node, (count.get(node) ?? 0) + 1);
@@ -89,7 +89,9 @@ export class Fleet implements AsyncDisposable {
     this.#sockets.set(client, socket);
     let node = "";
     socket.on("open", () => {
-      socket.send(`{"id":1,"connect":{"name":"fleet"}}\n${JSON.stringify({ id: 2, subscribe: { channel: this.#options.channel } })}`);
+      socket.send(
+        `{"id":1,"connect":{"name":"fleet"}}\n${JSON.stringify({ id: 2, subscribe: { channel: this.#options.channel } })}`,
+      );
     });
     socket.on("message", (data: Buffer) => {
       for (const line of data.toString("utf8").split("\n")) {
@@ -112,7 +114,8 @@ export class Fleet implements AsyncDisposable {
     if (this.#stopped || this.#stopping.has(client)) return;
     // A handshake that never got a node was refused or cut on its way in: the client tries again, nobody was disconnected.
     if (node !== "") this.closes.push({ client, code, node, atMs: Date.now() });
-    if (node === "" || code === 1006 || canReconnect(code)) setTimeout(() => this.#connect(client), 200 + Math.random() * 800);
+    if (node === "" || code === 1006 || canReconnect(code))
+      setTimeout(() => this.#connect(client), 200 + Math.random() * 800);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -46,7 +46,12 @@ export async function namespace(name: string): Promise<Namespace> {
 }
 
 export async function realtimeCluster(ns: Namespace, name: string, spec: unknown = {}): Promise<void> {
-  await applyObject({ apiVersion: "belay.dev/v1alpha1", kind: "RealtimeCluster", metadata: { name, namespace: ns.name }, spec });
+  await applyObject({
+    apiVersion: "belay.dev/v1alpha1",
+    kind: "RealtimeCluster",
+    metadata: { name, namespace: ns.name },
+    spec,
+  });
 }
 
 /** A change a person would make with `kubectl patch rtc`. */
@@ -68,7 +73,11 @@ export function isReady(cluster: RealtimeCluster): boolean {
   return ready?.status === "True" && ready.observedGeneration === cluster.metadata.generation;
 }
 
-export async function readyCluster(ns: Namespace, name: string, withinMs = 60_000): Promise<{ cluster: RealtimeCluster; url: string; tookMs: number }> {
+export async function readyCluster(
+  ns: Namespace,
+  name: string,
+  withinMs = 60_000,
+): Promise<{ cluster: RealtimeCluster; url: string; tookMs: number }> {
   const { value: cluster, tookMs } = await eventually(`${name} Ready`, { withinMs, everyMs: 200 }, async () => {
     const seen = await readCluster(ns, name);
     if (isReady(seen)) return seen;

@@ -3,7 +3,12 @@ import { getObject, listObjects } from "./kubectl.ts";
 interface OperatorDeployment {
   readonly spec: {
     readonly template: {
-      readonly spec: { readonly containers: readonly { readonly image: string; readonly env: readonly { readonly name: string; readonly value?: string }[] }[] };
+      readonly spec: {
+        readonly containers: readonly {
+          readonly image: string;
+          readonly env: readonly { readonly name: string; readonly value?: string }[];
+        }[];
+      };
     };
   };
 }
@@ -16,7 +21,11 @@ export interface InstalledImages {
 
 /** The images that the installed operator runs and gives to the clusters it makes. */
 export async function operatorImages(): Promise<InstalledImages> {
-  const [deployment] = await listObjects<OperatorDeployment>("belay-system", "deployments", "app.kubernetes.io/name=belay");
+  const [deployment] = await listObjects<OperatorDeployment>(
+    "belay-system",
+    "deployments",
+    "app.kubernetes.io/name=belay",
+  );
   const container = deployment?.spec.template.spec.containers[0];
   const value = (name: string): string => {
     const found = container?.env.find((each) => each.name === name)?.value;
@@ -34,7 +43,10 @@ export async function nextGatewayImage(): Promise<string> {
 /** Where the chat example's page is served. */
 export async function chatPageUrl(): Promise<string> {
   const service = await getObject<{ spec: { ports: readonly { nodePort: number }[] } }>("chat", "service", "chat-page");
-  const [node] = await listObjects<{ status: { addresses: readonly { type: string; address: string }[] } }>("default", "nodes");
+  const [node] = await listObjects<{ status: { addresses: readonly { type: string; address: string }[] } }>(
+    "default",
+    "nodes",
+  );
   const address = node?.status.addresses.find(({ type }) => type === "InternalIP")?.address ?? "";
   return `http://${address}:${service.spec.ports[0]?.nodePort ?? 0}/`;
 }

@@ -31,7 +31,9 @@ export class KubectlError extends Error {
 
 function environment(): NodeJS.ProcessEnv {
   if (process.env["KUBECONFIG"] === undefined) {
-    throw new Error('e2e needs a cluster: run `make up CLUSTER=test` and `eval "$(make -s env CLUSTER=test)"` first, or `make test`');
+    throw new Error(
+      'e2e needs a cluster: run `make up CLUSTER=test` and `eval "$(make -s env CLUSTER=test)"` first, or `make test`',
+    );
   }
   return process.env;
 }
@@ -60,6 +62,10 @@ export async function applyObject(object: unknown): Promise<void> {
   await kubectl(["apply", "-f", "-"], object);
 }
 
-export async function patchObject(namespace: string, [kind, name]: readonly [string, string], patch: unknown): Promise<void> {
+export async function patchObject(
+  namespace: string,
+  [kind, name]: readonly [string, string],
+  patch: unknown,
+): Promise<void> {
   await kubectl(["-n", namespace, "patch", kind, name, "--type=merge", "-p", JSON.stringify(patch)]);
 }

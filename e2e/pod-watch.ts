@@ -14,13 +14,24 @@ export interface PodStory {
 
 /** Follows the pods of a namespace from outside the operator, so that a scenario judges by what really happened. */
 export class PodWatch implements AsyncDisposable {
-  readonly stories = new Map<string, PodStory>();
+  readonly stories: Map<string, PodStory> = new Map();
   readonly #child: ChildProcess;
   readonly #onDelete: (pod: Seen) => void;
 
   constructor(namespace: string, onDelete: (pod: Seen) => void = () => undefined) {
     this.#onDelete = onDelete;
-    const args = ["-n", namespace, "get", "pods", "-l", "belay.dev/component=gateway", "--watch", "--output-watch-events", "-o", "json"];
+    const args = [
+      "-n",
+      namespace,
+      "get",
+      "pods",
+      "-l",
+      "belay.dev/component=gateway",
+      "--watch",
+      "--output-watch-events",
+      "-o",
+      "json",
+    ];
     this.#child = spawn("kubectl", args, { stdio: ["ignore", "pipe", "inherit"] });
     if (this.#child.stdout === null) throw new Error("kubectl without stdout");
     let text = "";

@@ -39,7 +39,7 @@ test("the HPA takes 0 → 300 → 60 sockets from 1 to 3 pods and back, by the t
   const closesBefore = fleet.closes.length;
   const occupied: string[] = [];
   await using watch = new PodWatch(ns.name, (pod) => {
-    const left = fleet.byNode.get(pod.metadata.name) ?? 0;
+    const left = fleet.byNode.get(pod.metadata.uid) ?? 0;
     if (left > 0) occupied.push(`${pod.metadata.name} with ${left} sockets`);
   });
   await eventuallyTrue("the watch sees the pods", { withinMs: 10_000 }, () => watch.stories.size >= 3);

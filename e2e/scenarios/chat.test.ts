@@ -1,4 +1,5 @@
 import { mkdir } from "node:fs/promises";
+import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { openBrowser } from "../browser.ts";
 import { eventually } from "../eventually.ts";
@@ -9,13 +10,13 @@ test("two pages on different pods chat both ways", async () => {
   await using browser = await openBrowser();
   const anna = await browser.context.newPage();
   await anna.goto(`${address}?user=anna`);
-  const annasPod = (await anna.locator("#pod").filter({ hasText: /chat/ }).textContent()) ?? "";
+  const annasPod = await podOf(anna);
 
   // The Service spreads new sockets at random: a page is loaded again until it has the other pod.
   const boris = await browser.context.newPage();
   const { value: borisPod } = await eventually("a page on the other pod", { withinMs: 60_000 }, async () => {
     await boris.goto(`${address}?user=boris`);
-    const pod = (await boris.locator("#pod").filter({ hasText: /chat/ }).textContent()) ?? "";
+    const pod = await podOf(boris);
     return pod === annasPod ? undefined : pod;
   });
 
@@ -29,10 +30,13 @@ test("two pages on different pods chat both ways", async () => {
   await boris.screenshot({ path: "artifacts/chat-boris.png" });
 });
 
-async function say(
-  page: { locator(selector: string): { fill(text: string): Promise<void>; press(key: string): Promise<void> } },
-  text: string,
-): Promise<void> {
+async function say(page: Page, text: string): Promise<void> {
   await page.locator("#message").fill(text);
   await page.locator("#message").press("Enter");
+}
+
+/** The uid of the pod that holds the page's socket; the page shows it once it is connected. */
+async function podOf(page: Page): Promise<string> {
+  await page.locator("#state[data-state=connected]").waitFor();
+  return (await page.locator("#pod").textContent()) ?? "";
 }

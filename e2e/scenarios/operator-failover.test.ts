@@ -22,7 +22,7 @@ test("the operator's leader is killed mid-rollout: the standby takes over within
   await eventuallyTrue("all connected", { withinMs: 20_000 }, () => fleet.connected === 200);
   const occupied: string[] = [];
   await using watch = new PodWatch(ns.name, (pod) => {
-    if ((fleet.byNode.get(pod.metadata.name) ?? 0) > 0) occupied.push(pod.metadata.name);
+    if ((fleet.byNode.get(pod.metadata.uid) ?? 0) > 0) occupied.push(pod.metadata.name);
   });
   await eventuallyTrue("the watch sees the pods", { withinMs: 10_000 }, () => watch.stories.size === 2);
 

@@ -72,7 +72,8 @@ interface OwnedClient {
 async function ownedClients(redis: Redis): Promise<readonly OwnedClient[]> {
   const owned: OwnedClient[] = [];
   for (const key of await redis.keys("*}u:*")) {
-    for (const [client, value] of Object.entries(await redis.hgetall(key))) owned.push({ client, podUid: value.split(" ", 1)[0] ?? "" });
+    for (const [client, value] of Object.entries(await redis.hgetall(key)))
+      owned.push({ client, podUid: value.split(" ", 1)[0] ?? "" });
   }
   return owned;
 }

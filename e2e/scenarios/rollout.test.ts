@@ -20,7 +20,6 @@ test("an image change under 500 sockets and 100 messages/s: every pod replaced, 
   });
   const { cluster, url } = await given.readyCluster(ns, "roll");
   const oldPods = await given.gatewayPods(ns, "roll");
-  const podByName = new Map(oldPods.map((pod) => [pod.metadata.name, pod.metadata.uid]));
 
   await using fleet = await Fleet.open({ url, count: sockets, channel: "news" });
   await eventuallyTrue("all connected", { withinMs: 30_000 }, () => fleet.connected === sockets);
@@ -33,7 +32,7 @@ test("an image change under 500 sockets and 100 messages/s: every pod replaced, 
 
   const occupiedAtDeletion: string[] = [];
   await using watch = new PodWatch(ns.name, (pod) => {
-    const left = fleet.byNode.get(pod.metadata.name) ?? 0;
+    const left = fleet.byNode.get(pod.metadata.uid) ?? 0;
     if (left > 0) occupiedAtDeletion.push(`${pod.metadata.name} with ${left} sockets`);
   });
   await eventuallyTrue("the watch sees the pods", { withinMs: 10_000 }, () => watch.stories.size === 3);
@@ -45,7 +44,7 @@ test("an image change under 500 sockets and 100 messages/s: every pod replaced, 
   await eventuallyTrue("the first gate is closed", { withinMs: 90_000 }, () =>
     [...watch.stories.values()].some((story) => story.gatedAtMs !== undefined),
   );
-  const frozen = [...fleet.byNode.keys()].flatMap((name) => podByName.get(name) ?? [])[0] ?? "";
+  const frozen = [...fleet.byNode.keys()].find((uid) => oldPods.some((pod) => pod.metadata.uid === uid)) ?? "";
   await signalPod(frozen, "SIGSTOP");
   const [old] = await listObjects(ns.name, "deployments", `belay.dev/revision=${cluster.status?.revision ?? ""}`);
   await kubectl([
