@@ -50,8 +50,7 @@ export class PodWatch implements AsyncDisposable {
     this.stories.set(uid, story);
     const now = Date.now();
     if (labels?.["belay.dev/traffic"] === "off") story.gatedAtMs ??= now;
-    const conditions = (pod.status?.["conditions"] ?? []) as readonly { type: string; status: string }[];
-    if (conditions.some(({ type, status }) => type === "Ready" && status === "False")) story.notReadyAtMs = now;
+    if (isNotReady(pod)) story.notReadyAtMs = now;
     if (deletionTimestamp !== undefined && story.deletedAtMs === undefined) {
       story.deletedAtMs = now;
       this.#onDelete(pod);
@@ -62,4 +61,9 @@ export class PodWatch implements AsyncDisposable {
     this.#child.kill();
     return Promise.resolve();
   }
+}
+
+function isNotReady(pod: Seen): boolean {
+  const conditions = (pod.status?.["conditions"] ?? []) as readonly { type: string; status: string }[];
+  return conditions.some(({ type, status }) => type === "Ready" && status === "False");
 }
