@@ -2,7 +2,7 @@
 import { CEL_RULES } from "../operator/src/api/fields.ts";
 import type { Schema } from "../operator/src/api/structural.ts";
 import { openApiSchema } from "../operator/src/api/v1alpha1/crd.ts";
-import type { Generated } from "./gen.ts";
+import type { Generated } from "./generated.ts";
 
 export function genReference(): readonly Generated[] {
   const schema = openApiSchema();

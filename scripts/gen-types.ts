@@ -2,7 +2,7 @@
 import { toJsonSchema, type Schema } from "../operator/src/api/structural.ts";
 import { specSchema } from "../operator/src/api/v1alpha1/schema.ts";
 import { statusSchema } from "../operator/src/api/v1alpha1/status-schema.ts";
-import type { Generated } from "./gen.ts";
+import type { Generated } from "./generated.ts";
 
 export function genTypes(): readonly Generated[] {
   const interfaces = new Map<string, string>();

@@ -1,38 +1,43 @@
 /**
  * Writes every generated file; with `--check` writes nothing and fails, naming the files that differ. Order matters: the types come
- * first, because the other generators import modules that use them (types only, so that a missing file does not stop the first run).
+ * first, because the other generators import modules that use them (types only, so that a missing file does not stop the first run),
+ * and what is rendered from the chart comes last. Each generator reads what those before it have written.
  */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { genCrd } from "./gen-crd.ts";
+import { genManifests } from "./gen-manifests.ts";
 import { genReference } from "./gen-reference.ts";
 import { genTypes } from "./gen-types.ts";
+import type { Generated } from "./generated.ts";
 
-/** A file with its path from the repository's root. */
-export interface Generated {
-  readonly path: string;
-  readonly text: string;
-}
+type Generator = () => readonly Generated[] | Promise<readonly Generated[]>;
 
-const generators: readonly (() => readonly Generated[])[] = [genTypes, genCrd, genReference];
+const generators: readonly Generator[] = [genTypes, genCrd, genReference, genManifests];
 const root = join(import.meta.dirname, "..");
 
 async function main(isCheck: boolean): Promise<void> {
   const stale: string[] = [];
-  for (const { path, text } of generators.flatMap((generate) => generate())) {
-    const file = join(root, path);
-    const before = await readFile(file, "utf8").catch(() => undefined);
-    if (before === text) continue;
-    stale.push(path);
-    if (isCheck) continue;
-    await mkdir(dirname(file), { recursive: true });
-    await writeFile(file, text);
+  for (const generate of generators) {
+    for (const file of await generate()) if (await update(file, isCheck)) stale.push(file.path);
   }
   for (const path of stale) console.log(`${isCheck ? "differs" : "wrote"} ${path}`);
   if (isCheck && stale.length > 0) {
     console.log("run `npm run gen` and commit what it writes");
     process.exitCode = 1;
   }
+}
+
+/** Whether the file differed. */
+async function update({ path, text }: Generated, isCheck: boolean): Promise<boolean> {
+  const file = join(root, path);
+  const before = await readFile(file, "utf8").catch(() => undefined);
+  if (before === text) return false;
+  if (!isCheck) {
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, text);
+  }
+  return true;
 }
 
 if (import.meta.main) await main(process.argv.includes("--check"));
