@@ -43,10 +43,21 @@ export async function installBelay({ bin, kubeconfig }: Target, images: Images):
   const helm = [`${bin}/helm`, `--kubeconfig=${kubeconfig}`, `--namespace=${releaseNamespace}`];
   await step("helm upgrade --install belay charts/belay", async ({ note }) => {
     if (await isDeployed(helm, description)) return "unchanged";
+    await forgetUnfinished({ bin, kubeconfig });
     const options = ["--create-namespace", "--wait", "--timeout=120s", `--description=${description}`, ...values];
     await run([...helm, "upgrade", "--install", release, chart, ...options], { onLine: note });
     return "done";
   });
+}
+
+/**
+ * A helm that was killed leaves a revision "pending", and every later one refuses to work beside it. Without that record the next
+ * upgrade adopts what the dead one had made.
+ */
+async function forgetUnfinished({ bin, kubeconfig }: Pick<Target, "bin" | "kubeconfig">): Promise<void> {
+  const pending = `owner=helm,name=${release},status in (pending-install,pending-upgrade,pending-rollback)`;
+  const kubectl = [`${bin}/kubectl`, `--kubeconfig=${kubeconfig}`, `--namespace=${releaseNamespace}`];
+  await run([...kubectl, "delete", "secrets", `--selector=${pending}`]);
 }
 
 async function isDeployed(helm: readonly string[], description: string): Promise<boolean> {
