@@ -24,3 +24,4 @@ export { type Received, type SeenClosing, TestClient } from "./test-client.ts";
 export { kubeContract, type KubeSubject } from "./kube/kube-contract.ts";
 export { type Fault, MemoryKube } from "./kube/memory-kube.ts";
 export { FakeClock, settle } from "./kube/fake-clock.ts";
+export { clientFrame, exchange, type RawTalk, rawTalk } from "./raw-socket.ts";
