@@ -1,0 +1,160 @@
+import type { DrainStatus, LoadReport } from "@belay/protocol/control";
+import {
+  callApi,
+  callControl,
+  eventually,
+  type GatewayAccess,
+  startGateway,
+  startGatewayProcess,
+  TestClient,
+} from "@belay/testkit";
+import { expect, test } from "vitest";
+
+const status = async (gateway: GatewayAccess): Promise<DrainStatus> =>
+  (await (await callControl(gateway, "/drain")).json()) as DrainStatus;
+const load = async (gateway: GatewayAccess): Promise<LoadReport> =>
+  (await (await callControl(gateway, "/load")).json()) as LoadReport;
+const isReady = async (gateway: GatewayAccess): Promise<boolean> =>
+  (await fetch(`${gateway.httpUrl}/readyz`)).status === 200;
+const connectMany = (gateway: GatewayAccess, count: number) =>
+  Promise.all(Array.from({ length: count }, () => TestClient.connect(gateway.url)));
+
+test("[DRN1] 60 connections leave evenly at 30 a second, the idle ones first, with 3001; [DRN4] then the gateway is not ready and waits", async () => {
+  await using gateway = await startGateway();
+  const clients = await connectMany(gateway, 60);
+  const active = clients.slice(0, 10);
+  for (const client of active) await client.call({ ping: {} });
+  const closings: { readonly index: number; readonly code: number; readonly atMs: number }[] = [];
+  for (const [index, client] of clients.entries()) {
+    void client.closed.then(({ code }) => closings.push({ index, code, atMs: performance.now() }));
+  }
+  const startMs = performance.now();
+  const answer = await callControl(gateway, "/drain", {
+    term: 1,
+    deadlineSeconds: 30,
+    ratePerSecond: 30,
+    reason: "scale-down",
+  });
+  expect(await answer.json()).toMatchObject({ state: "draining", atStart: 60 });
+  expect(await isReady(gateway)).toBe(true);
+  await eventually("drained", 10_000, async () => (await status(gateway)).state === "drained");
+  expect(performance.now() - startMs).toBeGreaterThan(1700);
+  expect(closings.map(({ code }) => code)).toEqual(Array.from({ length: 60 }, () => 3001));
+  expect(
+    closings
+      .slice(-10)
+      .map(({ index }) => index)
+      .toSorted((a, b) => a - b),
+  ).toEqual(active.map((_, index) => index));
+  const firstHalf = closings.filter(({ atMs }) => atMs - startMs < 1000).length;
+  expect(firstHalf).toBeGreaterThanOrEqual(22);
+  expect(firstHalf).toBeLessThanOrEqual(34);
+  expect(await status(gateway)).toMatchObject({ atStart: 60, remaining: 0, closed: 60, forced: 0, left: 0 });
+  expect(await load(gateway)).toMatchObject({ connections: 0, ready: false, notReadyReason: "drained" });
+  expect(await isReady(gateway)).toBe(false);
+  expect((await fetch(`${gateway.httpUrl}/healthz`)).status).toBe(200);
+});
+
+test("[DRN2] at the deadline the rest is closed at once; [CON5] connect is refused with 3001 meanwhile", async () => {
+  await using gateway = await startGateway();
+  const clients = await connectMany(gateway, 20);
+  await callControl(gateway, "/drain", { term: 1, deadlineSeconds: 1, ratePerSecond: 1, reason: "rollout" });
+  await using late = await TestClient.open(gateway.url);
+  late.send('{"id":1,"connect":{}}\n{"id":2,"subscribe":{"channel":"a"}}');
+  expect(await late.closed).toEqual({ code: 3001, reason: "shutdown" });
+  expect(late.received).toEqual([]);
+  for (const client of clients) expect((await client.closed).code).toBe(3001);
+  const { closed, forced, left } = await eventually("drained", 5000, async () => {
+    const seen = await status(gateway);
+    return seen.state === "drained" && seen;
+  });
+  expect(closed + forced + left).toBe(20);
+});
+
+test("[DRN3] an old term gets 409, the same or a newer one changes the drain", async () => {
+  await using gateway = await startGateway();
+  const clients = await connectMany(gateway, 5);
+  const ask = (term: number, deadlineSeconds: number, ratePerSecond = 0.001) =>
+    callControl(gateway, "/drain", { term, deadlineSeconds, ratePerSecond, reason: "rollout" });
+  expect((await ask(5, 1000)).status).toBe(200);
+  const refused = await ask(4, 1);
+  expect([refused.status, await refused.json()]).toEqual([
+    409,
+    { problems: [{ field: "term", rule: "must not be smaller than one seen before", value: 4 }] },
+  ]);
+  expect((await status(gateway)).secondsToDeadline).toBeGreaterThan(900);
+  expect((await ask(5, 1000, 1000)).status).toBe(200);
+  for (const client of clients) expect((await client.closed).code).toBe(3001);
+});
+
+test("[DRN3] a bad request names each field, its rule and the value", async () => {
+  await using gateway = await startGateway();
+  const response = await callControl(gateway, "/drain", { term: -1, deadlineSeconds: "x", reason: "fun" });
+  expect([response.status, await response.json()]).toEqual([
+    400,
+    {
+      problems: [
+        { field: "term", rule: "must be from 0 to 9007199254740991", value: -1 },
+        { field: "deadlineSeconds", rule: "must be from 0 to 86400", value: "x" },
+        { field: "ratePerSecond", rule: "must be from 0.001 to 1000000" },
+        { field: "reason", rule: "must be rollout or scale-down", value: "fun" },
+      ],
+    },
+  ]);
+  expect((await status(gateway)).state).toBe("serving");
+});
+
+test("[CLS3] what is queued for a client comes before its close", async () => {
+  await using gateway = await startGateway();
+  await using client = await TestClient.connect(gateway.url);
+  await client.call({ subscribe: { channel: "cls3" } });
+  await Promise.all(Array.from({ length: 50 }, (_, n) => callApi(gateway, "publish", { channel: "cls3", data: n })));
+  await callControl(gateway, "/drain", { term: 1, deadlineSeconds: 0, ratePerSecond: 1, reason: "rollout" });
+  expect((await client.closed).code).toBe(3001);
+  expect(client.payloads("cls3")).toHaveLength(50);
+});
+
+test("[DRN5] the traffic label closes the gate and opens it again; open sockets go on", async () => {
+  await using gateway = await startGateway();
+  await using client = await TestClient.connect(gateway.url);
+  await gateway.setTraffic("off");
+  await eventually("gate closed", 5000, async () => {
+    await using late = await TestClient.open(gateway.url);
+    late.send('{"id":1,"connect":{}}');
+    const answered = late.waitFor("reply", () => true).then(() => 0);
+    return (await Promise.race([late.closed.then(({ code }) => code), answered])) === 3001;
+  });
+  expect(await isReady(gateway)).toBe(true);
+  expect((await client.call({ ping: {} })).error).toBeUndefined();
+  client.socket.close();
+  await eventually("not ready when empty", 5000, async () => !(await isReady(gateway)));
+  await gateway.setTraffic("on");
+  await eventually("gate open", 5000, () => isReady(gateway));
+  await using again = await TestClient.connect(gateway.url);
+  expect(again.received).toHaveLength(1);
+});
+
+test("[DRN6] SIGTERM drains at the configured rate and deadline, then the process exits with 0", async () => {
+  await using gateway = await startGatewayProcess({ config: { drain: { deadlineSeconds: 2, ratePerSecond: 5 } } });
+  const clients = await connectMany(gateway, 30);
+  const startMs = performance.now();
+  gateway.process.kill("SIGTERM");
+  const codes = await Promise.all(clients.map(async (client) => (await client.closed).code));
+  expect(codes).toEqual(Array.from({ length: 30 }, () => 3001));
+  expect(await gateway.exited).toBe(0);
+  const tookMs = performance.now() - startMs;
+  expect(tookMs).toBeGreaterThan(1000);
+  expect(tookMs).toBeLessThan(4000);
+});
+
+test("[DRN6] SIGTERM after a finished drain exits at once", async () => {
+  await using gateway = await startGatewayProcess();
+  const [client] = await connectMany(gateway, 1);
+  await callControl(gateway, "/drain", { term: 1, deadlineSeconds: 5, ratePerSecond: 100, reason: "rollout" });
+  expect((await client?.closed)?.code).toBe(3001);
+  await eventually("drained", 5000, async () => (await status(gateway)).state === "drained");
+  const startMs = performance.now();
+  gateway.process.kill("SIGTERM");
+  expect(await gateway.exited).toBe(0);
+  expect(performance.now() - startMs).toBeLessThan(1000);
+});
