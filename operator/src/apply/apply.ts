@@ -1,0 +1,140 @@
+/** Carries out a plan's actions in order; independent ones go on when one fails. */
+import type { RealtimeCluster } from "../api/v1alpha1/realtime-cluster.ts";
+import type { Action } from "../plan/actions.ts";
+import type { Failure } from "../plan/status.ts";
+import { KubeError } from "../kube/kube-client.ts";
+import type { DrainClient } from "./drain-client.ts";
+import { judgeError, NameCollisionError, type Verdict } from "./failure.ts";
+import type { Writer } from "./writer.ts";
+
+export interface Appliers {
+  readonly writer: Writer;
+  readonly drains: Pick<DrainClient, "send">;
+  /** Token of the cluster's control ports. */
+  readonly controlToken: (cluster: RealtimeCluster) => string | undefined;
+  /** A pod that could not be told; the next pass tells it again. */
+  readonly onDrainFailure?: (pod: string, error: unknown) => void;
+}
+
+export interface Applied {
+  /** Refused for good, to be shown in the status. */
+  readonly failures: readonly Failure[];
+  /** The first error that is worth a back-off. */
+  readonly transient: Error | undefined;
+  /** Somebody was faster: look again soon. */
+  readonly outdated: boolean;
+}
+
+/** Pods are independent of one another: this many at a time. */
+const PODS_AT_ONCE = 16;
+const perPod = new Set<Action["type"]>(["gate", "begin-drain", "drain"]);
+
+/** Rejects only when this replica does not lead any more. */
+export async function applyActions(
+  cluster: RealtimeCluster,
+  actions: readonly Action[],
+  appliers: Appliers,
+): Promise<Applied> {
+  const errors: FailedAction[] = [];
+  const run = async (action: Action): Promise<void> => {
+    try {
+      await applyAction(cluster, action, appliers);
+    } catch (error) {
+      if (judgeError(error) === "not leading") throw error;
+      errors.push({ action, error });
+    }
+  };
+  for (const action of actions.filter(({ type }) => !perPod.has(type))) await run(action);
+  const pods = actions.filter(({ type }) => perPod.has(type)).values();
+  await Promise.all(
+    Array.from({ length: PODS_AT_ONCE }, async () => {
+      for (const action of pods) await run(action);
+    }),
+  );
+  return outcome(errors);
+}
+
+interface FailedAction {
+  readonly action: Action;
+  readonly error: unknown;
+}
+
+function outcome(failed: readonly FailedAction[]): Applied {
+  const of = (verdict: Verdict): readonly FailedAction[] => failed.filter(({ error }) => judgeError(error) === verdict);
+  return {
+    failures: of("refused").map(failureOf),
+    transient: asError(of("transient")[0]?.error),
+    outdated: of("outdated").length > 0,
+  };
+}
+
+function asError(error: unknown): Error | undefined {
+  return error === undefined || error instanceof Error ? error : new Error("a write failed", { cause: error });
+}
+
+function failureOf({ action, error }: FailedAction): Failure {
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof NameCollisionError) return { reason: "NameCollision", message };
+  return { reason: "ApplyFailed", message: `the API server refuses ${subjectOf(action)}: ${message}` };
+}
+
+function subjectOf(action: Action): string {
+  if ("child" in action) return `${action.child.manifest.kind} ${action.child.manifest.metadata.name}`;
+  if ("secret" in action) return `Secret ${action.secret.name}`;
+  if ("deployment" in action) return `Deployment ${action.deployment}`;
+  if ("pod" in action) return `Pod ${action.pod.name}`;
+  return action.type === "delete" ? `to delete ${action.resource.kind} ${action.name}` : "spec.replicas";
+}
+
+/** A failed test is a 422: the object has changed since it was observed, which is a conflict, no refusal. */
+async function asConflict(write: Promise<void>): Promise<void> {
+  try {
+    await write;
+  } catch (error) {
+    if (!(error instanceof KubeError) || error.status !== 422 || !/testing|test/i.test(error.message)) throw error;
+    throw new KubeError(409, "Conflict", error.message);
+  }
+}
+
+async function applyAction(cluster: RealtimeCluster, action: Action, appliers: Appliers): Promise<void> {
+  if (action.type === "drain") return sendDrain(cluster, action, appliers);
+  return writeAction(cluster, action, appliers.writer);
+}
+
+async function writeAction(
+  cluster: RealtimeCluster,
+  action: Exclude<Action, { readonly type: "drain" }>,
+  writer: Writer,
+): Promise<void> {
+  switch (action.type) {
+    case "apply":
+      return writer.apply(cluster, action);
+    case "create":
+      return writer.create(cluster, action.child);
+    case "generate-secret":
+      return writer.generateSecret(cluster, action);
+    case "write-replicas":
+      return writer.writeReplicas(cluster, action.replicas);
+    case "scale":
+      return asConflict(writer.scale(cluster, action));
+    case "restore-template":
+      return asConflict(writer.restoreTemplate(cluster, action));
+    case "gate":
+      return writer.gate(cluster, action);
+    case "begin-drain":
+      return writer.beginDrain(cluster, action);
+    case "delete":
+      return writer.delete(cluster, action);
+  }
+}
+
+async function sendDrain(
+  cluster: RealtimeCluster,
+  { pod, request }: Extract<Action, { readonly type: "drain" }>,
+  { drains, controlToken, onDrainFailure }: Appliers,
+): Promise<void> {
+  const token = controlToken(cluster);
+  if (token === undefined) return;
+  // A pod that does not answer is no fault of the API server's: its deadline runs, and the next pass asks again.
+  await drains.send(pod, token, request).catch((error: unknown) => onDrainFailure?.(pod.name, error));
+}

@@ -1,0 +1,68 @@
+/** A Pod object as the plan sees it. */
+import { TRAFFIC_LABEL } from "@belay/protocol/control";
+import type { DrainReason, ObservedPod } from "../plan/observed.ts";
+import { DRAIN_DEADLINE_ANNOTATION, DRAIN_REASON_ANNOTATION } from "./annotations.ts";
+import type { PodObject, PodStatus } from "./objects.ts";
+
+/** What does not come from the Pod object. */
+export type PodContext = Pick<ObservedPod, "load" | "inEndpoints" | "outOfEndpointsMs" | "drainSent">;
+
+/** A process with an address may have clients. */
+export function isRunning({ metadata, status }: PodObject): boolean {
+  const container = status?.containerStatuses?.find(({ name }) => name === "gateway");
+  return (
+    metadata.deletionTimestamp === undefined && status?.podIP !== undefined && container?.state?.running !== undefined
+  );
+}
+
+export function observePod(pod: PodObject, context: PodContext): ObservedPod {
+  const { metadata, status = {} } = pod;
+  const { labels = {}, annotations = {}, uid = "" } = metadata;
+  return {
+    ...context,
+    uid,
+    name: metadata.name,
+    ip: status.podIP,
+    replicaSetUid: replicaSetUid(pod),
+    gated: labels[TRAFFIC_LABEL] === "off",
+    drainReason: drainReason(annotations[DRAIN_REASON_ANNOTATION]),
+    drainDeadlineMs: numberOf(annotations[DRAIN_DEADLINE_ANNOTATION]),
+    phase: status.phase ?? "Pending",
+    running: isRunning(pod),
+    ready: isReady(status),
+    terminating: metadata.deletionTimestamp !== undefined,
+    problem: containerProblem(status) || schedulingProblem(status),
+  };
+}
+
+function isReady({ conditions = [] }: PodStatus): boolean {
+  return conditions.some(({ type, status }) => type === "Ready" && status === "True");
+}
+
+function numberOf(text: string | undefined): number | undefined {
+  const value = Number(text);
+  return Number.isFinite(value) ? value : undefined;
+}
+
+function replicaSetUid({ metadata: { ownerReferences = [] } }: PodObject): string {
+  return ownerReferences.find(({ kind }) => kind === "ReplicaSet")?.uid ?? "";
+}
+
+function drainReason(text: string | undefined): DrainReason | undefined {
+  return text === "rollout" || text === "scale-down" ? text : undefined;
+}
+
+/** Reasons that pass by themselves. */
+const passing = new Set(["ContainerCreating", "PodInitializing"]);
+
+function containerProblem({ containerStatuses = [] }: PodStatus): string {
+  const { reason, message } = containerStatuses.find(({ name }) => name === "gateway")?.state?.waiting ?? {};
+  if (reason === undefined || passing.has(reason)) return "";
+  return (message === undefined ? reason : `${reason}: ${message}`).slice(0, 500);
+}
+
+function schedulingProblem({ conditions = [] }: PodStatus): string {
+  const scheduled = conditions.find(({ type }) => type === "PodScheduled");
+  if (scheduled?.reason !== "Unschedulable") return "";
+  return `Unschedulable: ${scheduled.message ?? ""}`.slice(0, 500);
+}

@@ -1,0 +1,61 @@
+/** What a plan asks `apply` to do. Each is safe to repeat and safe to lose. */
+import type { DrainRequest } from "@belay/protocol/control";
+import type { RealtimeClusterStatus } from "../api/v1alpha1/gen/types.ts";
+import type { Resource } from "../kube/kube-client.ts";
+import type { Child } from "../resources/manifest.ts";
+import type { PodTemplate } from "../resources/pod-template.ts";
+import type { GeneratedSecret } from "../resources/secrets.ts";
+import type { DrainReason } from "./observed.ts";
+
+export interface PodTarget {
+  readonly name: string;
+  readonly uid: string;
+}
+
+export type Action =
+  /** Server-side apply, our fields by force. `liveVersion`: of the object as seen; unseen, apply looks first
+   * whether somebody else owns the name. */
+  | { readonly type: "apply"; readonly child: Child; readonly liveVersion: string | undefined }
+  /** Only if it is absent. */
+  | { readonly type: "create"; readonly child: Child }
+  /** Create it, or add the keys that are missing, with new random values. */
+  | { readonly type: "generate-secret"; readonly secret: GeneratedSecret }
+  /** Write spec.replicas where the user has left it out. */
+  | { readonly type: "write-replicas"; readonly replicas: number }
+  /** JSON patch with a test, so that a second writer is noticed. */
+  | { readonly type: "scale"; readonly deployment: string; readonly from: number; readonly to: number }
+  /** Put the template of a revision's Deployment back. */
+  | {
+      readonly type: "restore-template";
+      readonly deployment: string;
+      readonly resourceVersion: string;
+      readonly template: PodTemplate;
+    }
+  /** Close the drain gate: label, deletion cost and reason in one patch. */
+  | { readonly type: "gate"; readonly pod: PodTarget; readonly reason: DrainReason }
+  /** Note the deadline at the pod, before the first request. */
+  | { readonly type: "begin-drain"; readonly pod: PodTarget; readonly deadlineMs: number }
+  | { readonly type: "drain"; readonly pod: PodTarget & { readonly ip: string }; readonly request: DrainRequest }
+  | {
+      readonly type: "delete";
+      readonly resource: Resource;
+      readonly name: string;
+      readonly uid: string;
+      /** Only while it is still this version. */
+      readonly resourceVersion?: string;
+    };
+
+export interface Plan {
+  readonly actions: readonly Action[];
+  readonly status: RealtimeClusterStatus;
+  /** Look again after this long, also without a change. */
+  readonly requeueAfterMs: number;
+}
+
+/** An Event about the RealtimeCluster. */
+export interface PlannedEvent {
+  readonly type: "Normal" | "Warning";
+  readonly reason: string;
+  readonly action: string;
+  readonly note: string;
+}

@@ -1,0 +1,177 @@
+/** Judgements, each with a reason for machines and a message that says what to do. */
+import type { Condition, RedisSpec } from "../api/v1alpha1/gen/types.ts";
+import type { Collision } from "./children.ts";
+import { clientEndpoint } from "./endpoint.ts";
+import type { Observed, ObservedRevision } from "./observed.ts";
+import { activePods, connectionsOf, gatedPods, openPods, readyOpenPods } from "./pods.ts";
+import { findRevision } from "./rollout.ts";
+
+export interface Judgement {
+  readonly type: string;
+  readonly status: "True" | "False" | "Unknown";
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface ConditionInput {
+  readonly observed: Observed;
+  readonly target: string;
+  readonly serving: string;
+  readonly desired: number;
+  readonly collisions: readonly Collision[];
+}
+
+export function judge(input: ConditionInput): readonly Judgement[] {
+  return [ready(input), progressing(input), draining(input), degraded(input), redisReady(input), autoscaling(input)];
+}
+
+/** `lastTransitionTime` moves only when the status does. */
+export function toConditions(
+  judgements: readonly Judgement[],
+  before: readonly Condition[],
+  { generation, now }: { readonly generation: number; readonly now: string },
+): readonly Condition[] {
+  return judgements.map(({ type, status, reason, message }) => {
+    const last = before.find((each) => each.type === type);
+    const lastTransitionTime = last?.status === status ? last.lastTransitionTime : now;
+    return {
+      type,
+      status,
+      observedGeneration: generation,
+      lastTransitionTime,
+      reason,
+      message: message.slice(0, 4_096),
+    };
+  });
+}
+
+type Verdict = (reason: string, message: string) => Judgement;
+
+function verdict(type: string, status: Judgement["status"]): Verdict {
+  return (reason, message) => ({ type, status, reason, message });
+}
+
+function ready({ observed, target, serving, desired }: ConditionInput): Judgement {
+  const no = verdict("Ready", "False");
+  const revision = findRevision(observed, serving);
+  const endpoint = clientEndpoint(observed);
+  if (serving !== target)
+    return no("RollingOut", `revision ${serving} still serves; ${target} is not ready to take over`);
+  if (revision === undefined) return no("Starting", "no pod has been started yet");
+  if ("missing" in endpoint) return no("NoAddress", endpoint.missing);
+  if (observed.service?.revision !== serving)
+    return no("SwitchingTraffic", `the Service does not select ${serving} yet`);
+  const count = readyOpenPods(revision).length;
+  if (count < desired) return no("PodsNotReady", `${count} of ${desired} pods are ready${problemOf(revision)}`);
+  if (desired > 0 && !revision.pods.some(({ inEndpoints }) => inEndpoints))
+    return no("NoEndpoints", "the Service has no ready endpoint yet");
+  return {
+    type: "Ready",
+    status: "True",
+    reason: "Serving",
+    message: `${count} of ${desired} pods serve ${endpoint.url}`,
+  };
+}
+
+function problemOf(revision: ObservedRevision): string {
+  const problem = activePods(revision).find((pod) => pod.problem !== "");
+  return problem === undefined ? "" : `; ${problem.name}: ${problem.problem}`;
+}
+
+function progressing({ observed, target, serving, desired }: ConditionInput): Judgement {
+  const yes = verdict("Progressing", "True");
+  const others = observed.revisions.filter(({ hash }) => hash !== target);
+  if (others.length > 0) {
+    const next = findRevision(observed, target);
+    const left = others.flatMap(activePods).length;
+    const count = next === undefined ? 0 : readyOpenPods(next).length;
+    const step = serving === target ? `${left} old pods are left` : `${count} of ${desired} new pods are ready`;
+    return yes("RollingOut", `to ${target}: ${step}${next === undefined ? "" : problemOf(next)}`);
+  }
+  const revision = findRevision(observed, target);
+  if (revision === undefined) return yes("Starting", `revision ${target} is to be started`);
+  const open = openPods(revision).length;
+  if (open !== desired || gatedPods(revision).length > 0) return yes("Scaling", `${open} pods, ${desired} desired`);
+  if (readyOpenPods(revision).length < desired) return yes("Starting", `pods are starting${problemOf(revision)}`);
+  return { type: "Progressing", status: "False", reason: "Complete", message: `revision ${target} is complete` };
+}
+
+function draining({ observed }: ConditionInput): Judgement {
+  const pods = observed.revisions.flatMap(gatedPods);
+  if (pods.length === 0)
+    return { type: "Draining", status: "False", reason: "None", message: "no pod is being drained" };
+  const known = pods.map(connectionsOf).filter((count) => count < Number.MAX_SAFE_INTEGER);
+  const unknown = pods.length - known.length;
+  const left = known.reduce((sum, count) => sum + count, 0);
+  const silent = unknown === 0 ? "" : `; ${unknown} of them do not answer`;
+  return {
+    type: "Draining",
+    status: "True",
+    reason: "MovingClients",
+    message: `${pods.length} pods, ${left} connections left${silent}`,
+  };
+}
+
+function degraded({ observed, collisions, target }: ConditionInput): Judgement {
+  const yes = verdict("Degraded", "True");
+  const { namespace, name } = observed.cluster.metadata;
+  const [collision] = collisions;
+  if (collision !== undefined) {
+    const where = `${collision.kind} "${collision.name}" in namespace "${namespace}"`;
+    return yes(
+      "NameCollision",
+      `${where} exists and does not belong to RealtimeCluster "${name}": delete or rename it, or give the RealtimeCluster another name`,
+    );
+  }
+  const missing = observed.references.find(({ state }) => state === "no secret" || state === "no key");
+  if (missing !== undefined) return yes("SecretMissing", missingSecret(missing, namespace));
+  const revision = findRevision(observed, target);
+  const problem = revision === undefined ? "" : problemOf(revision);
+  if (problem !== "") return yes("PodsFailing", `revision ${target}${problem}`);
+  return { type: "Degraded", status: "False", reason: "AsDesired", message: "nothing is wrong" };
+}
+
+function missingSecret({ field, name, key, state }: Observed["references"][number], namespace: string): string {
+  const create = `kubectl -n ${namespace} create secret generic ${name} --from-literal=${key}=…`;
+  return state === "no secret"
+    ? `${field}: Secret "${name}" does not exist in namespace "${namespace}": create it with \`${create}\`, or name another one`
+    : `${field}: Secret "${name}" has no key "${key}": add the key, or name another one in ${field}.key`;
+}
+
+function redisReady({ observed }: ConditionInput): Judgement {
+  const yes = verdict("RedisReady", "True");
+  const no = verdict("RedisReady", "False");
+  const { redis } = observed.cluster.spec;
+  const missing = observed.references.find(
+    ({ field, state }) => field.startsWith("spec.redis") && state.startsWith("no "),
+  );
+  if (missing !== undefined) return no("SecretMissing", missingSecret(missing, observed.cluster.metadata.namespace));
+  const reports = observed.revisions
+    .flatMap(activePods)
+    .flatMap(({ name, load }) => (load === undefined ? [] : [{ name, load }]));
+  const cut = reports.filter(({ load }) => !load.brokerConnected).map(({ name }) => name);
+  if (cut.length > 0) {
+    const who = `${cut.length} of ${reports.length} pods do not reach Redis (${cut.slice(0, 3).join(", ")})`;
+    return no("Unreachable", `${who}: ${redisHint(redis)}`);
+  }
+  if (redis.type === "managed" && observed.redisReadyPods === 0)
+    return no("Starting", "the managed Redis is not ready");
+  if (reports.length === 0) return verdict("RedisReady", "Unknown")("NoReport", "no gateway pod has reported yet");
+  return yes("Connected", `${reports.length} pods reach Redis`);
+}
+
+function redisHint(redis: RedisSpec): string {
+  if (redis.type === "managed") return "see the pod and the volume of the managed Redis";
+  const { name, key } = redis.urlSecretRef;
+  return `check the URL in Secret "${name}" (key "${key}") and that the network lets pods reach it`;
+}
+
+function autoscaling({ observed: { cluster, autoscaler, metricsApi } }: ConditionInput): Judgement {
+  const no = verdict("AutoscalingActive", "False");
+  if (cluster.spec.autoscaling === undefined) return no("NotConfigured", "spec.autoscaling is not set");
+  if (metricsApi.state === "foreign") return no("ForeignMetricsApi", metricsApi.message);
+  if (metricsApi.state === "off") return no("MetricsApiOff", metricsApi.message);
+  if (autoscaler === undefined) return no("Starting", "the HorizontalPodAutoscaler has not looked yet");
+  if (!autoscaler.active) return no(autoscaler.reason, autoscaler.message);
+  return { type: "AutoscalingActive", status: "True", reason: autoscaler.reason, message: autoscaler.message };
+}

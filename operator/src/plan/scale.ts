@@ -1,0 +1,71 @@
+/** How many pods the target and the serving revision have. Increases at once; decreases by draining, one batch at a time. */
+import type { Action } from "./actions.ts";
+import type { ObservedPod, ObservedRevision } from "./observed.ts";
+import {
+  areAllRemovable,
+  gatedPods,
+  isReadinessWitnessed,
+  isScaleSettled,
+  isWitnessed,
+  openPods,
+  type Removal,
+} from "./pods.ts";
+import { chooseVictims } from "./victims.ts";
+
+/** Pods that are leaving hold their places until they are gone. */
+export function raiseActions(revision: ObservedRevision, desired: number): readonly Action[] {
+  const { name, replicas } = revision.deployment;
+  // Before the controller has settled, pods we still count as gated may be gone: adding for them would add too many.
+  const leaving = isScaleSettled(revision) ? gatedPods(revision).length : 0;
+  const wanted = desired + leaving;
+  return wanted > replicas ? [{ type: "scale", deployment: name, from: replicas, to: wanted }] : [];
+}
+
+/** The next step of a decrease; a batch that has begun is finished, another one begins only while no rollout runs. */
+export function lowerActions(
+  revision: ObservedRevision,
+  desired: number,
+  removal: Removal,
+  isRolling: boolean,
+): readonly Action[] {
+  const gated = gatedPods(revision);
+  if (gated.length > 0) return removeBatch(revision, gated, removal);
+  if (isRolling) return [];
+  const open = openPods(revision);
+  const { name, replicas } = revision.deployment;
+  const surplus = open.length - desired;
+  if (surplus > 0) return isScaleSettled(revision) ? gateVictims(open, surplus, desired) : [];
+  // Pods that were never made, for instance because of a quota, need no drain.
+  const unmade = replicas > desired && open.length <= desired;
+  return unmade ? [{ type: "scale", deployment: name, from: replicas, to: desired }] : [];
+}
+
+function gateVictims(open: readonly ObservedPod[], surplus: number, desired: number): readonly Action[] {
+  const victims = chooseVictims(open, surplus);
+  const staysReachable = open.some((pod) => pod.inEndpoints && !victims.includes(pod));
+  if (desired > 0 && !staysReachable && victims.some(({ inEndpoints }) => inEndpoints)) return [];
+  return victims.map(({ name, uid }) => ({ type: "gate", pod: { name, uid }, reason: "scale-down" }));
+}
+
+/** The whole batch at once, so that an occupied gated pod that turns not ready is never a candidate beside drained ones. */
+function removeBatch(revision: ObservedRevision, gated: readonly ObservedPod[], removal: Removal): readonly Action[] {
+  const { name, replicas } = revision.deployment;
+  if (!areAllRemovable(gated, removal) || !mayLower(revision, gated)) return [];
+  return [{ type: "scale", deployment: name, from: replicas, to: replicas - gated.length }];
+}
+
+/**
+ * Whether the ReplicaSet will choose exactly the gated pods. It prefers pending pods, then pods that are not ready, then low costs:
+ * so nobody else may be pending, and a gated pod that is still ready needs everybody else ready too.
+ */
+function mayLower(revision: ObservedRevision, gated: readonly ObservedPod[]): boolean {
+  const others = openPods(revision);
+  const ranksFirst = others.every(({ ready }) => ready) || gated.every(({ ready }) => !ready);
+  return (
+    ranksFirst &&
+    others.every(({ phase }) => phase !== "Pending") &&
+    isWitnessed(revision) &&
+    isReadinessWitnessed(revision) &&
+    isScaleSettled(revision)
+  );
+}

@@ -1,0 +1,18 @@
+/** Directories and files in a gateway pod. */
+
+export const directories = {
+  config: "/etc/belay/config",
+  keys: "/etc/belay/keys",
+  auth: "/etc/belay/auth",
+  redis: "/etc/belay/redis",
+  pod: "/etc/belay/pod",
+} as const;
+
+export const paths = {
+  gatewayConfig: "/etc/belay/config/gateway.json",
+  apiKey: "/etc/belay/keys/api-key",
+  controlToken: "/etc/belay/keys/control-token",
+  hmac: "/etc/belay/auth/hmac",
+  redisUrl: "/etc/belay/redis/url",
+  podLabels: "/etc/belay/pod/labels",
+} as const;

@@ -1,0 +1,153 @@
+/**
+ * The gateway's pod template. Its hash is the revision, so it must be a pure function of the spec and the installation: whatever
+ * changes it replaces every pod. What can be changed without a new pod belongs into the ConfigMap.
+ */
+import { CLIENT_PORT, CONTROL_PORT, REVISION_LABEL, TRAFFIC_LABEL } from "@belay/protocol/control";
+import type { PodTemplateSpec } from "../api/v1alpha1/gen/types.ts";
+import type { RealtimeCluster } from "../api/v1alpha1/realtime-cluster.ts";
+import { childLabels, selectorLabels } from "./labels.ts";
+import type { Blueprint } from "./manifest.ts";
+import { names } from "./names.ts";
+import { directories, paths } from "./paths.ts";
+import { containerSecurity, NON_ROOT_ID, podSecurity } from "./security.ts";
+import { stableHash } from "./stable-hash.ts";
+
+export interface PodTemplate {
+  readonly metadata: {
+    readonly labels: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+  readonly spec: Readonly<Record<string, unknown>>;
+}
+
+export interface Revision {
+  readonly hash: string;
+  readonly template: PodTemplate;
+}
+
+/** Read-only for the group of the process and nobody else. */
+const SECRET_MODE = 0o440;
+
+export function gatewayRevision(blueprint: Blueprint): Revision {
+  const template = templateWithoutRevision(blueprint);
+  const hash = stableHash(template);
+  return {
+    hash,
+    template: {
+      metadata: { ...template.metadata, labels: { ...template.metadata.labels, [REVISION_LABEL]: hash } },
+      spec: { ...template.spec, ...spread(blueprint.cluster, hash), containers: [container(blueprint, hash)] },
+    },
+  };
+}
+
+function templateWithoutRevision(blueprint: Blueprint): PodTemplate {
+  const { cluster } = blueprint;
+  const { spec } = cluster;
+  const { name } = cluster.metadata;
+  const { labels, annotations, affinity, tolerations, nodeSelector } = spec.gateway.podTemplate;
+  return {
+    metadata: {
+      labels: { ...labels, ...childLabels(name, "gateway"), [TRAFFIC_LABEL]: "on" },
+      ...(annotations && { annotations }),
+    },
+    spec: {
+      serviceAccountName: names.serviceAccount(name),
+      automountServiceAccountToken: false,
+      enableServiceLinks: false,
+      terminationGracePeriodSeconds: spec.drain.gracePeriodSeconds,
+      securityContext: { ...podSecurity, fsGroup: NON_ROOT_ID },
+      ...(spec.imagePullSecrets && { imagePullSecrets: spec.imagePullSecrets }),
+      ...(affinity && { affinity }),
+      ...(tolerations && { tolerations }),
+      ...(nodeSelector && { nodeSelector }),
+      ...spread(cluster, ""),
+      containers: [container(blueprint, "")],
+      volumes: volumes(cluster),
+    },
+  };
+}
+
+function container({ cluster: { spec }, installation }: Blueprint, revision: string): object {
+  return {
+    name: "gateway",
+    image: spec.image ?? installation.gatewayImage,
+    imagePullPolicy: spec.imagePullPolicy,
+    args: ["--config", paths.gatewayConfig],
+    env: [
+      ...(spec.gateway.podTemplate.env ?? []),
+      { name: "POD_NAME", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } },
+      { name: "POD_UID", valueFrom: { fieldRef: { fieldPath: "metadata.uid" } } },
+      { name: "BELAY_REVISION", value: revision },
+    ],
+    ports: [
+      { name: "client", containerPort: CLIENT_PORT, protocol: "TCP" },
+      { name: "control", containerPort: CONTROL_PORT, protocol: "TCP" },
+    ],
+    resources: spec.gateway.resources,
+    securityContext: containerSecurity,
+    // Readiness by the port that clients use; every second, because a drained pod is removed once it is seen not ready.
+    readinessProbe: {
+      httpGet: { path: "/readyz", port: "client" },
+      periodSeconds: 1,
+      timeoutSeconds: 2,
+      failureThreshold: 2,
+    },
+    startupProbe: {
+      httpGet: { path: "/healthz", port: "control" },
+      periodSeconds: 1,
+      timeoutSeconds: 2,
+      failureThreshold: 60,
+    },
+    // Slow to kill: a pod that stalls for a while still has its clients.
+    livenessProbe: {
+      httpGet: { path: "/healthz", port: "control" },
+      periodSeconds: 10,
+      timeoutSeconds: 5,
+      failureThreshold: 6,
+    },
+    volumeMounts: Object.entries(directories).map(([name, mountPath]) => ({ name, mountPath, readOnly: true })),
+  };
+}
+
+function volumes({ metadata: { name }, spec }: RealtimeCluster): readonly object[] {
+  const { hmacSecretRef } = spec.auth;
+  const redis = spec.redis.type === "external" ? spec.redis.urlSecretRef : { name: names.redis(name), key: "url" };
+  return [
+    { name: "config", configMap: { name: names.config(name) } },
+    secretVolume("keys", names.keys(name), [
+      { key: "api-key", path: "api-key" },
+      { key: "control-token", path: "control-token" },
+    ]),
+    secretVolume("auth", hmacSecretRef?.name ?? names.keys(name), [
+      { key: hmacSecretRef?.key ?? "hmac", path: "hmac" },
+    ]),
+    secretVolume("redis", redis.name, [{ key: redis.key, path: "url" }]),
+    {
+      name: "pod",
+      downwardAPI: { items: [{ path: "labels", fieldRef: { fieldPath: "metadata.labels" } }] },
+    },
+  ];
+}
+
+function secretVolume(
+  volume: string,
+  secretName: string,
+  items: readonly { readonly key: string; readonly path: string }[],
+): object {
+  return { name: volume, secret: { secretName, defaultMode: SECRET_MODE, items } };
+}
+
+type Spread = NonNullable<PodTemplateSpec["topologySpreadConstraints"]>;
+
+const overNodes: Spread = [{ maxSkew: 1, topologyKey: "kubernetes.io/hostname", whenUnsatisfiable: "ScheduleAnyway" }];
+
+/** Counted among pods of one revision: pods that are about to leave must not push the new ones together. */
+function spread({ metadata, spec }: RealtimeCluster, revision: string): object {
+  const matchLabels = { ...selectorLabels(metadata.name, "gateway"), [REVISION_LABEL]: revision };
+  return {
+    topologySpreadConstraints: (spec.gateway.podTemplate.topologySpreadConstraints ?? overNodes).map((each) => ({
+      ...each,
+      labelSelector: { matchLabels },
+    })),
+  };
+}

@@ -1,0 +1,18 @@
+import type { RealtimeCluster } from "../api/v1alpha1/realtime-cluster.ts";
+
+/** A Secret of the user's that the pods mount. */
+export interface SecretReference {
+  /** Field of the spec that names it. */
+  readonly field: string;
+  readonly name: string;
+  readonly key: string;
+}
+
+/** Secrets that must exist before a pod can start. */
+export function referencedSecrets({ spec }: RealtimeCluster): readonly SecretReference[] {
+  const redis =
+    spec.redis.type === "external" ? [{ field: "spec.redis.urlSecretRef", ...spec.redis.urlSecretRef }] : [];
+  const hmac =
+    spec.auth.hmacSecretRef === undefined ? [] : [{ field: "spec.auth.hmacSecretRef", ...spec.auth.hmacSecretRef }];
+  return [...redis, ...hmac];
+}
