@@ -92,9 +92,9 @@ test("[LIM8] a client that sends commands without end is not read from while too
 });
 
 test("[ORD3] under a stream of publications the reply to subscribe always comes before the first push", async () => {
-  let stop = false;
+  const stop = new AbortController();
   const publishing = (async () => {
-    for (let n = 0; !stop; n++) await callApi(gateway, "publish", { channel: "ord3", data: n });
+    for (let n = 0; !stop.signal.aborted; n++) await callApi(gateway, "publish", { channel: "ord3", data: n });
   })();
   for (let round = 0; round < 30; round++) {
     await using client = await TestClient.connect(gateway.url);
@@ -104,7 +104,7 @@ test("[ORD3] under a stream of publications the reply to subscribe always comes 
     const seen = client.payloads("ord3") as number[];
     expect(seen).toEqual(seen.map((_, index) => (seen[0] ?? 0) + index));
   }
-  stop = true;
+  stop.abort();
   await publishing;
 });
 

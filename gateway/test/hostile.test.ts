@@ -149,12 +149,16 @@ async function hostileConnection(chance: Chance): Promise<void> {
   }
   const last = chance.pick(closing)(chance);
   const { lines, closeCode } = await rawTalk(port, [...frames, last.bytes]);
-  expect(closeCode, last.bytes.toString("latin1").slice(0, 200)).toBe(last.code);
-  if (last.rule !== undefined) {
-    refusedRules.set(last.rule, (refusedRules.get(last.rule) ?? 0) + 1);
-    const replies = lines.map((line) => JSON.parse(line) as { id: number; error?: { code: number } });
-    expect(replies.filter(({ id }) => id >= 10).map(({ error }) => error?.code)).toEqual(expected);
-  }
+  expect({ sent: excerpt(last.bytes), closeCode }).toEqual({ sent: excerpt(last.bytes), closeCode: last.code });
+  const replies = lines.map((line) => JSON.parse(line) as { id: number; error?: { code: number } });
+  const codes = replies.filter(({ id }) => id >= 10).map(({ error }) => error?.code);
+  // A broken WebSocket frame ends the connection at once, with what it had answered by then.
+  expect(codes).toEqual(last.rule === undefined ? expected.slice(0, codes.length) : expected);
+  if (last.rule !== undefined) refusedRules.set(last.rule, (refusedRules.get(last.rule) ?? 0) + 1);
+}
+
+function excerpt(bytes: Buffer | string): string {
+  return bytes.toString("latin1").slice(0, 200);
 }
 
 /** Before connect: nothing but connect is listened to, and a bad token ends it. */
@@ -166,7 +170,8 @@ async function strangeStart(chance: Chance): Promise<void> {
     ['{"id":1,"connect":{"token":"eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0."}}', 3500, undefined],
   ] as const);
   if (rule !== undefined) refusedRules.set(rule, (refusedRules.get(rule) ?? 0) + 1);
-  expect((await rawTalk(port, [clientFrame(frame)])).closeCode, frame).toBe(code);
+  const { closeCode } = await rawTalk(port, [clientFrame(frame)]);
+  expect({ frame, closeCode }).toEqual({ frame, closeCode: code });
 }
 
 const post = (head: string, body: string | Buffer = ""): Buffer =>
@@ -217,7 +222,10 @@ const requests: readonly ((chance: Chance) => { readonly bytes: Buffer | string;
 async function hostileRequest(chance: Chance): Promise<void> {
   const { bytes, status } = chance.pick(requests)(chance);
   const answer = await exchange(port, bytes);
-  expect(answer.toString("latin1", 0, 12), bytes.toString("latin1").slice(0, 200)).toBe(`HTTP/1.1 ${status}`);
+  expect({ sent: excerpt(bytes), answer: answer.toString("latin1", 0, 12) }).toEqual({
+    sent: excerpt(bytes),
+    answer: `HTTP/1.1 ${status}`,
+  });
 }
 
 /** Runs `work` `count` times, `AT_ONCE` at a time; each run has its own seed, so that one failure can be repeated alone. */
@@ -265,9 +273,12 @@ test(
 
     await eventually("no connection left", 10_000, async () => (await metric("belay_gateway_connections")) === 0);
     expect(heapBytes() - before).toBeLessThan(4_000_000);
-    for (const [rule, count] of refusedRules) {
-      expect(await metric(`belay_gateway_refusals_total{rule="${rule}"}`), rule).toBe(count);
-    }
+    const counted = await Promise.all(
+      [...refusedRules.keys()].map(
+        async (rule) => [rule, await metric(`belay_gateway_refusals_total{rule="${rule}"}`)] as const,
+      ),
+    );
+    expect(new Map(counted)).toEqual(refusedRules);
     expect([...refusedRules.keys()].toSorted()).toEqual([
       "CMD1",
       "CMD2",

@@ -13,7 +13,7 @@ afterAll(() => gateway[Symbol.asyncDispose]());
 async function raw(text: string, end = false): Promise<string> {
   const socket = connect(Number(new URL(gateway.httpUrl).port), "127.0.0.1");
   const chunks: Buffer[] = [];
-  socket.on("data", (chunk) => chunks.push(chunk));
+  socket.on("data", (chunk: Buffer) => chunks.push(chunk));
   socket.on("error", () => undefined);
   await once(socket, "connect");
   if (end) socket.end(text);
@@ -81,7 +81,7 @@ test.each([
   ["a prefix of the key", { "X-API-Key": "test-api-ke" }],
   ["another scheme", { Authorization: "Bearer test-api-key" }],
 ])("[API1] %s gets 401", async (_title, headers) => {
-  expect((await api("/api/info", { headers: headers as Record<string, string> })).status).toBe(401);
+  expect((await api("/api/info", { headers })).status).toBe(401);
 });
 
 test("[API1] both forms of the key are accepted", async () => {
@@ -152,12 +152,13 @@ test.each([
   expect(await callApi(gateway, method, body)).toEqual({ error: { code: 107, message } });
 });
 
+function publishRequest(n: number, last: boolean): string {
+  const body = JSON.stringify({ channel: n % 3 === 0 ? "" : "a", data: n });
+  return `POST /api/publish HTTP/1.1\r\nHost: x\r\nX-API-Key: ${gateway.apiKey}\r\nContent-Length: ${body.length}\r\n${last ? "Connection: close\r\n" : ""}\r\n${body}`;
+}
+
 test("[API6] pipelined requests are answered in order", async () => {
-  const request = (n: number, last: boolean) => {
-    const body = JSON.stringify({ channel: n % 3 === 0 ? "" : "a", data: n });
-    return `POST /api/publish HTTP/1.1\r\nHost: x\r\nX-API-Key: ${gateway.apiKey}\r\nContent-Length: ${body.length}\r\n${last ? "Connection: close\r\n" : ""}\r\n${body}`;
-  };
-  const text = await raw(Array.from({ length: 50 }, (_, n) => request(n, n === 49)).join(""));
+  const text = await raw(Array.from({ length: 50 }, (_, n) => publishRequest(n, n === 49)).join(""));
   const outcomes = [...text.matchAll(/\{"(result|error)"/g)].map(([, outcome]) => outcome);
   expect(outcomes).toEqual(Array.from({ length: 50 }, (_, n) => (n % 3 === 0 ? "error" : "result")));
 });

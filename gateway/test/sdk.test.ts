@@ -1,5 +1,5 @@
 import { callApi, eventually, type RunningGateway, startGateway } from "@belay/testkit";
-import { Centrifuge, type PublicationContext, type Subscription } from "centrifuge";
+import { Centrifuge, type PublicationContext, State, type Subscription } from "centrifuge";
 import { SignJWT } from "jose";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
@@ -50,7 +50,7 @@ test("[PUB2] two SDK clients chat both ways, with each other's user in info", as
   await bobChat.subscription.publish({ text: "hello ann" });
   for (const { got } of [annChat, bobChat]) {
     await eventually("both", 5000, () => got.length === 2);
-    expect(got.map(({ data, info }) => [info?.user, data])).toEqual([
+    expect(got.map(({ data, info }): unknown[] => [info?.user, data])).toEqual([
       ["ann", { text: "hello bob" }],
       ["bob", { text: "hello ann" }],
     ]);
@@ -104,7 +104,7 @@ test("[AUT3] [AUT4] an expired token makes the SDK fetch a new one and come back
   client.connect();
   await client.ready(5000);
   expect(fetched).toBe(1);
-  await eventually("closed as expired and back", 8000, () => fetched >= 2 && client.state === "connected");
+  await eventually("closed as expired and back", 8000, () => fetched >= 2 && client.state === State.Connected);
   expect(codes).toContain(3005);
 });
 
@@ -117,8 +117,10 @@ test("[API5] after a disconnect without a code the SDK stays away, after a recon
     await callApi(gateway, "publish", { channel: "api5", data: "again" });
     return got.length > 0;
   });
+  const away = Promise.withResolvers<number>();
+  client.on("disconnected", ({ code }) => away.resolve(code));
   await callApi(gateway, "disconnect", { user: "carl" });
-  await eventually("away", 5000, () => client.state === "disconnected");
+  expect(await away.promise).toBe(3503);
 });
 
 test("[CON4] [AUT1] an unauthorized SDK client and one with a bad token stop for good", async () => {
@@ -136,5 +138,5 @@ test("[CMD6] history, presence and rpc reject with their codes", async () => {
   await expect(client.history("a", { limit: 1 })).rejects.toMatchObject({ code: 108 });
   await expect(client.presence("a")).rejects.toMatchObject({ code: 108 });
   await expect(client.rpc("x", {})).rejects.toMatchObject({ code: 104 });
-  expect(client.state).toBe("connected");
+  expect(client.state).toBe(State.Connected);
 });

@@ -8,7 +8,10 @@ const jsonText: fc.Arbitrary<string> = fc.letrec<{ value: string }>((tie) => {
   const text = fc.string({ unit: "binary" }).map((plain) => JSON.stringify(plain));
   const escaped = fc
     .string()
-    .map((plain) => `"${[...plain].map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`).join("")}"`);
+    .map(
+      (plain) =>
+        `"${Array.from({ length: plain.length }, (_, at) => `\\u${plain.charCodeAt(at).toString(16).padStart(4, "0")}`).join("")}"`,
+    );
   const scalar = fc.oneof(
     text,
     escaped,
@@ -52,20 +55,20 @@ test("[FRM2] text that is no JSON is scanned without an error and within its bou
     fc.property(broken, (text) => {
       const line = `{${text}`;
       isDeeperThan(line, 3);
-      const found = safely(() => rawMember(line, ["data"]));
-      expect(found === undefined || line.includes(found)).toBe(true);
+      // Only a key with a broken escape throws, and JSON.parse has refused such text before it comes here.
+      const found = outcome(() => rawMember(line, ["data"]));
+      expect(line).toContain(found ?? "");
     }),
     { numRuns: 5000 },
   );
 });
 
-/** A key with a broken escape is the only thing that throws, and JSON.parse refuses such text before it gets here. */
-function safely(scan: () => string | undefined): string | undefined {
+/** What the scan found, or the name of what it threw. */
+function outcome(scan: () => string | undefined): string | undefined {
   try {
     return scan();
   } catch (error) {
-    expect(error).toBeInstanceOf(SyntaxError);
-    return undefined;
+    return error instanceof SyntaxError ? undefined : "another fault";
   }
 }
 

@@ -11,9 +11,15 @@ const HANDSHAKE =
   "GET /connection/websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
   "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
+/** How a frame differs from a well-formed one. */
+interface FrameChanges {
+  readonly first?: number;
+  readonly declared?: number;
+}
+
 /** A client frame, masked with zeros. `first` holds FIN, the reserved bits and the opcode; `declared` may lie about the length. */
-export function clientFrame(payload: Buffer | string, { first = 0x81, declared = -1 } = {}): Buffer {
-  const body = Buffer.from(payload);
+export function clientFrame(payload: Buffer | string, { first = 0x81, declared = -1 }: FrameChanges = {}): Buffer {
+  const body = typeof payload === "string" ? Buffer.from(payload) : payload;
   const length = declared === -1 ? body.length : declared;
   const header = Buffer.alloc(length < 126 ? 6 : length < 65_536 ? 8 : 14);
   header[0] = first;
@@ -39,7 +45,7 @@ export async function exchange(
 ): Promise<Buffer> {
   const socket = await dial(port);
   let received = Buffer.alloc(0);
-  socket.on("data", (chunk) => {
+  socket.on("data", (chunk: Buffer) => {
     received = Buffer.concat([received, chunk]);
     if (isOver(received)) socket.end();
   });
@@ -78,7 +84,8 @@ export async function rawTalk(port: number, frames: readonly Buffer[]): Promise<
 function framesOf(bytes: Buffer): readonly RawFrame[] {
   const frames: RawFrame[] = [];
   const headEnd = bytes.indexOf("\r\n\r\n");
-  for (let at = headEnd + 4; headEnd !== -1 && at + 2 <= bytes.length;) {
+  if (headEnd === -1) return frames;
+  for (let at = headEnd + 4; at + 2 <= bytes.length;) {
     const short = bytes.readUInt8(at + 1);
     const head = short < 126 ? 2 : short === 126 ? 4 : 10;
     const length = head === 2 ? short : head === 4 ? bytes.readUInt16BE(at + 2) : Number(bytes.readBigUInt64BE(at + 2));

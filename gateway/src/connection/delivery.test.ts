@@ -76,9 +76,8 @@ test("[ORD4] frames stay within 65,536 bytes, a larger line goes alone", () => {
       .map((text) => text.length),
   );
   expect(frames).toEqual([[30_000, 30_000], [5_535, 1], [70_000], [10, 65_525], [65_536]]);
-  for (const { start, end } of payloads) {
-    if (end - start !== 70_000) expect(end - start).toBeLessThanOrEqual(MAX_REPLY_FRAME_BYTES);
-  }
+  const joined = payloads.map(({ start, end }) => end - start).filter((bytes) => bytes !== 70_000);
+  expect(Math.max(...joined)).toBe(MAX_REPLY_FRAME_BYTES);
 });
 
 test("[ORD4] connections with the same backlog share one buffer, others do not", async () => {
@@ -132,18 +131,20 @@ test("[ORD6] a pass that took long is followed by a pause of at most 5 ms", asyn
   }
 });
 
+/** Keeps the lines it gets. */
+function keepingSink() {
+  const got: string[] = [];
+  return { got, push: (text: Buffer) => void got.push(text.toString()) };
+}
+
 test("[ORD2] [ORD5] a large room is served in slices, in order, and a member who joins between them misses what was before", async () => {
   const fanOut = new FanOut(10);
   const room = new Room("large");
-  const sink = () => {
-    const got: string[] = [];
-    return { got, push: (text: Buffer) => void got.push(text.toString()) };
-  };
-  const early = Array.from({ length: 95 }, sink);
+  const early = Array.from({ length: 95 }, keepingSink);
   for (const member of early) room.members.add({ sink: member, joinedSequence: fanOut.sequence });
   fanOut.deliver(room, line(1));
   fanOut.deliver(room, line(2));
-  const late = sink();
+  const late = keepingSink();
   room.members.add({ sink: late, joinedSequence: fanOut.sequence });
   expect(early.filter(({ got }) => got.length > 0)).toEqual([]);
   await new Promise((resolve) => setImmediate(resolve));

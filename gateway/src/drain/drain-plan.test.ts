@@ -111,7 +111,7 @@ test("[DRN1] any drain ends by its deadline and no step closes more than two tic
           connections,
           ratePerSecond,
           deadlineMs,
-          random: () => randoms.next().value ?? 0,
+          random: () => Number(randoms.next().value),
         });
         expect(tookMs).toBeLessThanOrEqual(deadlineMs + 1);
         expect(perSecond.reduce((sum, count) => sum + count, 0) + forced).toBe(connections);
