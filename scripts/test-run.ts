@@ -82,6 +82,10 @@ async function onCluster(): Promise<void> {
   }
 }
 
+// Ctrl-C ends the running stage, which has it too; we stay to take the cluster down.
+process.on("SIGINT", () => undefined);
+// The cluster of the shell we were started from is somebody's to play with.
+delete process.env["KUBECONFIG"];
 try {
   await stage(clusterStage("test-packages"));
   await stage({ name: "check", command: ["npm", "run", "check"] });

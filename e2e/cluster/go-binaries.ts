@@ -50,6 +50,8 @@ async function build(cache: Cache, binary: Binary): Promise<void> {
       "build",
       "-v",
       "-trimpath",
+      // Otherwise every commit of ours would be another binary.
+      "-buildvcs=false",
       "-ldflags",
       linkerFlags(pins.kubernetes),
       "-o",

@@ -1,8 +1,10 @@
+import { existsSync } from "node:fs";
 import { copyFile, mkdir, realpath, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { ensureArchive } from "./buildah.ts";
 import type { Cache } from "./cache.ts";
 import { run } from "./command.ts";
+import { contentKey, directoryParts } from "./content-key.ts";
 import { withLock } from "./lock.ts";
 import type { ImageArchive, Images } from "./provider.ts";
 import { makeRootfs } from "./rootfs.ts";
@@ -21,11 +23,17 @@ export const productFolders: Readonly<Record<"gateway" | "operator" | "chat", st
   chat: "examples/chat",
 };
 
+function bundlesKey(): string {
+  const folders = Object.values(productFolders).map((folder) => join(repository, folder, "dist/image"));
+  return contentKey(folders.filter(existsSync).flatMap(directoryParts));
+}
+
 /** The bundles that the Dockerfiles copy, made anew each time: that takes less than finding out whether it must be. */
 export async function makeBundles(): Promise<void> {
   await step("bundles of gateway, operator and chat", async () => {
+    const before = bundlesKey();
     await run([process.execPath, "scripts/bundle.ts"], { cwd: repository });
-    return "done";
+    return bundlesKey() === before ? "unchanged" : "done";
   });
 }
 
