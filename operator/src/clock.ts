@@ -4,7 +4,7 @@ export interface Clock {
   nowMs(): number;
   /** Wall clock, for what people read. */
   date(): Date;
-  /** Calls back once; the returned function cancels. Does not keep the process alive. */
+  /** Calls back once; the returned function cancels. What waits keeps the process alive: an outage must not end it. */
   after(ms: number, call: () => void): () => void;
 }
 

@@ -17,9 +17,16 @@ import type { KubeConnection } from "./kube-connection.ts";
 import { collectionPath, listPath, objectPath, watchPath, withQuery } from "./kube-paths.ts";
 import { linesOf } from "./watch-lines.ts";
 
-/** Bookmarks come about once a minute: a watch silent for longer than this is dead. */
-const watchIdleMs = 90_000;
-const callTimeoutMs = 15_000;
+export interface KubeTimeouts {
+  readonly callMs: number;
+  /** Bookmarks come about once a minute: a watch silent for longer than this is dead. */
+  readonly watchIdleMs: number;
+}
+
+/** A server that asks for more is asked again all the same. */
+const retryAfterCapSeconds = 300;
+
+const defaultTimeouts: KubeTimeouts = { callMs: 15_000, watchIdleMs: 90_000 };
 
 interface Call {
   readonly method: Dispatcher.HttpMethod;
@@ -41,10 +48,16 @@ interface StatusBody {
 export class HttpKubeClient implements KubeClient {
   readonly #connection: KubeConnection;
   readonly #onRequest: OnKubeRequest;
+  readonly #timeouts: KubeTimeouts;
 
-  constructor(connection: KubeConnection, onRequest: OnKubeRequest = () => undefined) {
+  constructor(
+    connection: KubeConnection,
+    onRequest: OnKubeRequest = () => undefined,
+    timeouts: KubeTimeouts = defaultTimeouts,
+  ) {
     this.#connection = connection;
     this.#onRequest = onRequest;
+    this.#timeouts = timeouts;
   }
 
   async get<T extends KubeObject>(ref: ObjectRef): Promise<T | undefined> {
@@ -78,7 +91,7 @@ export class HttpKubeClient implements KubeClient {
     signal: AbortSignal,
   ): AsyncGenerator<WatchEvent<T>> {
     const idle = new AbortController();
-    const timer = setTimeout(() => idle.abort(new Error("watch silent for too long")), watchIdleMs);
+    const timer = setTimeout(() => idle.abort(new Error("watch silent for too long")), this.#timeouts.watchIdleMs);
     try {
       const response = await this.#send(
         ["watch", resource],
@@ -144,7 +157,7 @@ export class HttpKubeClient implements KubeClient {
   }
 
   async #call(purpose: readonly [verb: string, resource: Resource], call: Call): Promise<unknown> {
-    const signal = AbortSignal.timeout(callTimeoutMs);
+    const signal = AbortSignal.timeout(this.#timeouts.callMs);
     const { body } = await this.#send(purpose, call, { dispatcher: this.#connection.calls, signal });
     return body.json();
   }
@@ -183,14 +196,16 @@ function refOf(resource: Resource, { metadata: { name, namespace } }: KubeObject
 async function refusal({ statusCode, headers, body }: Dispatcher.ResponseData): Promise<KubeError> {
   const text = await body.text();
   const status = parseStatus(text);
-  const header = Number(headers["retry-after"]);
-  const retryAfterSeconds = Number.isFinite(header) ? header : status.details?.retryAfterSeconds;
+  const header = Number(headers["retry-after"] ?? Number.NaN);
+  const seconds = Number.isFinite(header) ? header : status.details?.retryAfterSeconds;
+  const retryAfterSeconds = seconds === undefined ? undefined : Math.min(Math.max(0, seconds), retryAfterCapSeconds);
   return new KubeError(statusCode, status.reason ?? "Unknown", status.message ?? text.slice(0, 500), retryAfterSeconds);
 }
 
 function parseStatus(text: string): StatusBody {
   try {
-    return JSON.parse(text) as StatusBody;
+    const body: unknown = JSON.parse(text);
+    return typeof body === "object" && body !== null ? body : {};
   } catch {
     // A proxy in between answers in HTML or plain words.
     return {};

@@ -4,7 +4,7 @@
  */
 import type { RequestOptions } from "node:https";
 import { KubeConfig } from "@kubernetes/client-node/dist/config.js";
-import { Agent } from "undici";
+import { Agent, buildConnector } from "undici";
 
 /** A bound account token lives for at least ten minutes; asking client-node this often keeps well inside that. */
 const credentialsForMs = 30_000;
@@ -37,9 +37,21 @@ export async function openKubeConnection({ kubeconfigFile, nowMs }: KubeConnecti
   const cluster = config.getCurrentCluster();
   if (cluster === null) throw new Error("kubeconfig must name a current context with a cluster, was: none");
 
-  const first = await credentials(config);
+  let latest = await credentials(config);
+  let refreshed: Promise<void> = Promise.resolve();
+  let freshUntilMs = nowMs() + credentialsForMs;
+  const refresh = async (): Promise<void> => {
+    try {
+      latest = await credentials(config);
+    } catch {
+      // Those we have may still be good; if not, the server says so.
+    }
+  };
+  // Certificates are read anew as tokens are: each connection is made with the latest.
+  const connect: buildConnector.connector = (options, callback) => {
+    buildConnector({ ...latest.tls, allowH2: false, timeout: 5_000 })(options, callback);
+  };
   // HTTP/2 multiplexes calls on one connection, and a half-open one then fails them all; HTTP/1.1 with two agents does not.
-  const connect = { ...first.tls, timeout: 5_000 };
   const calls = new Agent({
     allowH2: false,
     connections: callConnections,
@@ -48,19 +60,17 @@ export async function openKubeConnection({ kubeconfigFile, nowMs }: KubeConnecti
     bodyTimeout: 15_000,
   });
   const watches = new Agent({ allowH2: false, connect, headersTimeout: 15_000, bodyTimeout: 0 });
-
-  let current = Promise.resolve(first.headers);
-  let freshUntilMs = nowMs() + credentialsForMs;
   return {
-    server: cluster.server,
+    server: cluster.server.replace(/\/+$/, ""),
     calls,
     watches,
-    headers: () => {
+    headers: async () => {
       if (nowMs() >= freshUntilMs) {
         freshUntilMs = nowMs() + credentialsForMs;
-        current = credentials(config).then(({ headers }) => headers);
+        refreshed = refresh();
       }
-      return current;
+      await refreshed;
+      return latest.headers;
     },
     close: async () => {
       await Promise.all([calls.destroy(), watches.destroy()]);

@@ -13,11 +13,11 @@ interface SubjectAccessReview extends KubeObject {
   readonly status?: { readonly allowed: boolean };
 }
 
-/** Asks the API server whether a user may read a metric. */
+/** Asks the API server whether a user may read a metric. Standbys ask too: the client must be one that is not guarded by the lease. */
 export class Access {
   readonly #client: KubeClient;
   readonly #clock: Clock;
-  readonly #known = new Map<string, { readonly allowed: boolean; readonly untilMs: number }>();
+  readonly #known = new Map<string, { readonly allowed: Promise<boolean>; readonly untilMs: number }>();
 
   constructor(client: KubeClient, clock: Clock) {
     this.#client = client;
@@ -25,11 +25,24 @@ export class Access {
   }
 
   /** Rejects when the API server cannot be asked. */
-  async mayRead(user: ProxiedUser, { namespace, name }: MetricRequest): Promise<boolean> {
-    const key = JSON.stringify([user, namespace, name]);
+  async mayRead(user: ProxiedUser, request: MetricRequest): Promise<boolean> {
+    const key = JSON.stringify([user, request.namespace, request.name]);
     const nowMs = this.#clock.nowMs();
     const known = this.#known.get(key);
     if (known !== undefined && known.untilMs > nowMs) return known.allowed;
+    const allowed = this.#review(user, request);
+    if (this.#known.size >= rememberAtMost) this.#known.clear();
+    // Remembered before it is answered: while the API server hangs, one question waits and not one per request.
+    this.#known.set(key, { allowed, untilMs: nowMs + rememberMs });
+    try {
+      return await allowed;
+    } catch (error) {
+      this.#known.delete(key);
+      throw error;
+    }
+  }
+
+  async #review(user: ProxiedUser, { namespace, name }: MetricRequest): Promise<boolean> {
     const review = await this.#client.create<SubjectAccessReview>(RESOURCES.subjectAccessReviews, {
       apiVersion: "authorization.k8s.io/v1",
       kind: "SubjectAccessReview",
@@ -50,9 +63,6 @@ export class Access {
         },
       },
     });
-    const allowed = review.status?.allowed === true;
-    if (this.#known.size >= rememberAtMost) this.#known.clear();
-    this.#known.set(key, { allowed, untilMs: nowMs + rememberMs });
-    return allowed;
+    return review.status?.allowed === true;
   }
 }

@@ -6,6 +6,12 @@ interface ApiService extends KubeObject {
   readonly spec?: { readonly service?: { readonly name: string; readonly namespace: string } };
 }
 
+const apiServiceName = `${METRICS_VERSION}.${METRICS_GROUP}`;
+
+interface WantedApiService extends KubeObject {
+  readonly spec: unknown;
+}
+
 /** Whose the metrics API of this Kubernetes cluster is. */
 export type ApiServiceState = { readonly kind: "ours" } | { readonly kind: "foreign"; readonly service: string };
 
@@ -18,17 +24,12 @@ export interface ApiServiceOptions {
   readonly ownerClusterRole: string;
 }
 
-/** Registers our metrics API, or finds that somebody else's stands there, which is never touched. */
-export async function ensureApiService({
-  client,
-  ca,
-  service,
-  ownerClusterRole,
-}: ApiServiceOptions): Promise<ApiServiceState> {
-  const name = `${METRICS_VERSION}.${METRICS_GROUP}`;
-  const existing = await client.get<ApiService>({ resource: RESOURCES.apiServices, name });
-  const theirs = existing?.spec?.service;
-  if (existing !== undefined && (theirs?.name !== service.name || theirs.namespace !== service.namespace)) {
+/** Registers our metrics API, or finds that somebody else's stands there, which is never touched. Rejects with 409 when it came meanwhile. */
+export async function ensureApiService(options: ApiServiceOptions): Promise<ApiServiceState> {
+  const { client, service, ownerClusterRole } = options;
+  const existing = await client.get<ApiService>({ resource: RESOURCES.apiServices, name: apiServiceName });
+  if (existing !== undefined && !isOurs(existing, service)) {
+    const theirs = existing.spec?.service;
     return {
       kind: "foreign",
       service: theirs === undefined ? "the API server itself" : `${theirs.namespace}/${theirs.name}`,
@@ -37,33 +38,45 @@ export async function ensureApiService({
   const owner = await client.get({ resource: RESOURCES.clusterRoles, name: ownerClusterRole });
   if (owner?.metadata.uid === undefined)
     throw new Error(`ClusterRole ${ownerClusterRole} must exist: the APIService is owned by it`);
-  await client.apply<KubeObject & { readonly spec: unknown }>(
-    RESOURCES.apiServices,
-    {
-      apiVersion: "apiregistration.k8s.io/v1",
-      kind: "APIService",
-      metadata: {
-        name,
-        labels: { "app.kubernetes.io/managed-by": "belay-operator" },
-        ownerReferences: [
-          {
-            apiVersion: "rbac.authorization.k8s.io/v1",
-            kind: "ClusterRole",
-            name: ownerClusterRole,
-            uid: owner.metadata.uid,
-          },
-        ],
-      },
-      spec: {
-        group: METRICS_GROUP,
-        version: METRICS_VERSION,
-        groupPriorityMinimum: 100,
-        versionPriority: 100,
-        caBundle: Buffer.from(ca, "utf8").toString("base64"),
-        service,
-      },
-    },
-    { fieldManager: "belay-operator", force: true },
-  );
+  const wanted = apiService(options, owner.metadata.uid, existing?.metadata.resourceVersion);
+  if (existing === undefined) await client.create(RESOURCES.apiServices, wanted);
+  else await client.apply(RESOURCES.apiServices, wanted, { fieldManager: "belay-operator", force: true });
   return { kind: "ours" };
+}
+
+function isOurs({ spec }: ApiService, { namespace, name }: ApiServiceOptions["service"]): boolean {
+  return spec?.service?.name === name && spec.service.namespace === namespace;
+}
+
+/** With the version that was looked at, so that writing fails when somebody else was here since. */
+function apiService(
+  { ca, service, ownerClusterRole }: ApiServiceOptions,
+  ownerUid: string,
+  resourceVersion: string | undefined,
+): WantedApiService {
+  return {
+    apiVersion: "apiregistration.k8s.io/v1",
+    kind: "APIService",
+    metadata: {
+      name: apiServiceName,
+      ...(resourceVersion !== undefined && { resourceVersion }),
+      labels: { "app.kubernetes.io/managed-by": "belay-operator" },
+      ownerReferences: [
+        {
+          apiVersion: "rbac.authorization.k8s.io/v1",
+          kind: "ClusterRole",
+          name: ownerClusterRole,
+          uid: ownerUid,
+        },
+      ],
+    },
+    spec: {
+      group: METRICS_GROUP,
+      version: METRICS_VERSION,
+      groupPriorityMinimum: 100,
+      versionPriority: 100,
+      caBundle: Buffer.from(ca, "utf8").toString("base64"),
+      service,
+    },
+  };
 }

@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { type KubeClient, KubeError, type KubeObject } from "../kube/kube-client.ts";
 import { RESOURCES } from "../kube/resources.ts";
-import { makeServingCertificate, needsRenewal, type ServingCertificate } from "./certificates.ts";
+import { makeServingCertificate, needsRenewal, type ServingCertificate, trustBoth } from "./certificates.ts";
 
 interface CertificateSecret extends KubeObject {
   readonly type?: string;
@@ -29,7 +29,7 @@ export async function sharedCertificate(options: CertificateSecretOptions): Prom
     });
     const found = secret === undefined ? undefined : readCertificate(secret);
     if (found !== undefined && !needsRenewal(found, options.dnsNames, options.clock.date())) return found;
-    const made = await makeServingCertificate(options.dnsNames, options.clock.date());
+    const made = trustBoth(await makeServingCertificate(options.dnsNames, options.clock.date()), found?.ca);
     if (await tryStore(options, made, secret)) return made;
   }
 }

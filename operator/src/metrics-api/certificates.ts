@@ -1,10 +1,10 @@
-// A library below x509 refuses to load without this.
+// oxlint-disable-next-line import/no-unassigned-import -- a library below x509 refuses to load without it
 import "reflect-metadata";
-import type { webcrypto } from "node:crypto";
+import { createPrivateKey, type webcrypto, X509Certificate } from "node:crypto";
 import * as x509 from "@peculiar/x509";
 import { dateAt } from "../clock.ts";
 
-/** PEM texts of a certificate authority of our own and of the serving certificate it signed. */
+/** PEM texts of a certificate authority of our own and of the serving certificate it signed. The CA's key is not kept. */
 export interface ServingCertificate {
   readonly ca: string;
   readonly cert: string;
@@ -65,15 +65,34 @@ function exportKey(key: webcrypto.CryptoKey): Promise<ArrayBuffer> {
   return crypto.subtle.exportKey("pkcs8", key);
 }
 
-/** Whether a certificate must be made anew: it ends soon, does not name us, or cannot be read. */
-export function needsRenewal({ cert }: ServingCertificate, dnsNames: readonly string[], date: Date): boolean {
+/** Whether a certificate must be made anew: it ends soon, does not name us, does not fit its key or CA, or cannot be read. */
+export function needsRenewal({ ca, cert, key }: ServingCertificate, dnsNames: readonly string[], date: Date): boolean {
   try {
-    const parsed = new x509.X509Certificate(cert);
-    const names =
-      parsed.getExtension(x509.SubjectAlternativeNameExtension)?.names.items.map(({ value }) => value) ?? [];
-    return parsed.notAfter.getTime() - date.getTime() < renewBeforeMs || dnsNames.some((name) => !names.includes(name));
+    const parsed = new X509Certificate(cert);
+    const signed = certificatesOf(ca).some((each) => parsed.verify(new X509Certificate(each).publicKey));
+    const usable = signed && parsed.checkPrivateKey(createPrivateKey(key));
+    const endsSoon = parsed.validToDate.getTime() - date.getTime() < renewBeforeMs;
+    return !usable || endsSoon || dnsNames.some((name) => parsed.checkHost(name) === undefined);
   } catch {
     // Not a certificate: somebody edited the Secret.
     return true;
+  }
+}
+
+/** The CA of a new certificate, and after it the one before, so that who still serves with the old certificate is trusted as well. */
+export function trustBoth(made: ServingCertificate, before: string | undefined): ServingCertificate {
+  const [previous] = certificatesOf(before ?? "").filter(isCertificate);
+  return previous === undefined ? made : { ...made, ca: `${made.ca.trimEnd()}\n${previous}\n` };
+}
+
+function certificatesOf(bundle: string): readonly string[] {
+  return bundle.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).ca;
+  } catch {
+    return false;
   }
 }

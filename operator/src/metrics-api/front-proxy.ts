@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from "node:http";
+import type { IncomingMessage } from "node:http";
 import type { KubeClient, KubeObject } from "../kube/kube-client.ts";
 import { RESOURCES } from "../kube/resources.ts";
 
@@ -33,12 +33,12 @@ export async function readFrontProxy(client: KubeClient): Promise<FrontProxy> {
     name,
   });
   const ca = config?.data?.["requestheader-client-ca-file"];
-  if (ca === undefined)
+  if (config === undefined || ca === undefined)
     throw new Error(
       `kube-system/${name} has no requestheader-client-ca-file: the API server runs without front-proxy flags`,
     );
   const names = (key: string): readonly string[] => {
-    const parsed: unknown = JSON.parse(config?.data?.[key] ?? "[]");
+    const parsed: unknown = JSON.parse(config.data?.[key] ?? "[]");
     return Array.isArray(parsed) ? parsed.map(String) : [];
   };
   return {
@@ -50,16 +50,27 @@ export async function readFrontProxy(client: KubeClient): Promise<FrontProxy> {
   };
 }
 
-/** The user in the headers of a request whose client certificate has been verified; undefined when none is named. Pure. */
-export function proxiedUser(proxy: FrontProxy, headers: IncomingHttpHeaders): ProxiedUser | undefined {
-  const all = (name: string): readonly string[] =>
-    [headers[name.toLowerCase()] ?? []].flat().flatMap((value) => value.split(", "));
+/**
+ * The user in the headers of a request whose client certificate has been verified; undefined when none is named. Takes each header
+ * line as a value of its own: a group whose name contains a comma must not count as two. Pure.
+ */
+export function proxiedUser(proxy: FrontProxy, headers: IncomingMessage["headersDistinct"]): ProxiedUser | undefined {
+  const all = (name: string): readonly string[] => headers[name.toLowerCase()] ?? [];
   const user = proxy.usernameHeaders.flatMap(all)[0];
   if (user === undefined || user === "") return undefined;
   const extra: Record<string, readonly string[]> = {};
   for (const prefix of proxy.extraPrefixes.map((each) => each.toLowerCase())) {
     for (const name of Object.keys(headers))
-      if (name.startsWith(prefix)) extra[decodeURIComponent(name.slice(prefix.length))] = all(name);
+      if (name.startsWith(prefix)) extra[unescaped(name.slice(prefix.length))] = all(name);
   }
   return { user, groups: proxy.groupHeaders.flatMap(all), extra };
+}
+
+/** Keys come percent-encoded; what is not well encoded stands for itself, as in Kubernetes. */
+function unescaped(key: string): string {
+  try {
+    return decodeURIComponent(key);
+  } catch {
+    return key;
+  }
 }

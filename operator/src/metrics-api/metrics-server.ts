@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
-import type { TLSSocket } from "node:tls";
+import type { PeerCertificate, TLSSocket } from "node:tls";
 import type { Clock } from "../clock.ts";
 import type { Access } from "./access.ts";
 import type { ServingCertificate } from "./certificates.ts";
@@ -21,7 +21,7 @@ export interface MetricsServerOptions {
   readonly clock: Clock;
 }
 
-/** Serves custom.metrics.k8s.io to the API server, which alone may ask. */
+/** Serves custom.metrics.k8s.io to the API server, which alone may ask. Every replica of the operator serves, not only the leader. */
 export class MetricsServer {
   readonly #options: MetricsServerOptions;
   readonly #server: Server;
@@ -82,8 +82,8 @@ export class MetricsServer {
   }
 
   async #decide(request: IncomingMessage): Promise<{ readonly status: number; readonly body: unknown }> {
-    const path = new URL(request.url ?? "/", "https://metrics").pathname;
-    const user = this.#isApiServer(request) ? proxiedUser(this.#frontProxy, request.headers) : undefined;
+    const path = pathOf(request);
+    const user = this.#isApiServer(request) ? proxiedUser(this.#frontProxy, request.headersDistinct) : undefined;
     if (user === undefined)
       return {
         status: 401,
@@ -117,9 +117,15 @@ export class MetricsServer {
     const tlsSocket = socket as TLSSocket;
     if (!tlsSocket.authorized) return false;
     const { allowedNames } = this.#frontProxy;
-    const name = String(tlsSocket.getPeerCertificate().subject.CN);
-    return allowedNames.length === 0 || allowedNames.includes(name);
+    // Node's types say that there always is one.
+    const { subject } = tlsSocket.getPeerCertificate() as Partial<PeerCertificate>;
+    return allowedNames.length === 0 || (subject !== undefined && allowedNames.includes(String(subject.CN)));
   }
+}
+
+/** Without a URL parser: it throws on hostile paths, and would resolve dots that the API server has judged as they were. */
+function pathOf({ url = "" }: IncomingMessage): string {
+  return url.split("?")[0] ?? "";
 }
 
 function tls({ cert, key }: ServingCertificate, { ca }: FrontProxy): { cert: string; key: string; ca: string } {

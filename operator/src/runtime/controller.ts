@@ -1,5 +1,8 @@
 import { KubeError } from "../kube/kube-client.ts";
-import type { WorkQueue } from "./work-queue.ts";
+import { RETRY_CAP_MS, type WorkQueue } from "./work-queue.ts";
+
+/** A server that is away or overloaded comes back for everybody: nobody's work should lie for a quarter of an hour after that. */
+const outageCapMs = 30_000;
 
 export interface ReconcileResult {
   /** Look again after this long, also without a change. */
@@ -10,6 +13,9 @@ export interface ControllerOptions {
   readonly queue: WorkQueue;
   readonly workers: number;
   readonly reconcile: (key: string) => Promise<ReconcileResult>;
+  /** Nothing is worked on before, for instance before the caches are filled. Must not reject. */
+  readonly ready?: Promise<unknown>;
+  /** Logs and counts; must not throw. */
   readonly onResult?: (key: string, outcome: "ok" | "failed", error?: unknown) => void;
 }
 
@@ -18,8 +24,10 @@ export async function runController(options: ControllerOptions): Promise<void> {
   await Promise.all(Array.from({ length: options.workers }, () => work(options)));
 }
 
-async function work({ queue, reconcile, onResult }: ControllerOptions): Promise<void> {
+async function work({ queue, reconcile, ready, onResult }: ControllerOptions): Promise<void> {
   for (;;) {
+    // Closing the queue ends also a worker whose caches were never filled.
+    if (ready !== undefined) await Promise.race([ready, queue.closed]);
     const key = await queue.next();
     if (key === undefined) return;
     try {
@@ -28,10 +36,19 @@ async function work({ queue, reconcile, onResult }: ControllerOptions): Promise<
       if (requeueAfterMs !== undefined) queue.addAfter(key, requeueAfterMs);
       onResult?.(key, "ok");
     } catch (error) {
-      queue.addAfterFailure(key, error instanceof KubeError ? (error.retryAfterSeconds ?? 0) * 1_000 : 0);
+      queue.addAfterFailure(key, retryAfterMs(error), isRefusal(error) ? RETRY_CAP_MS : outageCapMs);
       onResult?.(key, "failed", error);
     } finally {
       queue.done(key);
     }
   }
+}
+
+function retryAfterMs(error: unknown): number {
+  return error instanceof KubeError ? (error.retryAfterSeconds ?? 0) * 1_000 : 0;
+}
+
+/** The server understood and said no: the same again will be refused again. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof KubeError && error.status < 500 && error.status !== 409 && error.status !== 429;
 }

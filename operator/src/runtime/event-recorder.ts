@@ -7,6 +7,8 @@ import { microTime } from "./lease.ts";
 const seriesMs = 10 * 60_000;
 /** Events of one object per minute; what is beyond is dropped: events inform people, nothing depends on them. */
 const perMinute = 30;
+/** The API server refuses longer ones. */
+const noteBytes = 1_024;
 
 export interface EventNote {
   readonly type: "Normal" | "Warning";
@@ -40,6 +42,7 @@ export class EventRecorder {
   readonly #told = new Map<string, Told>();
   #minute = 0;
   readonly #inMinute = new Map<string, number>();
+  #sequence = 0;
 
   constructor(options: EventRecorderOptions) {
     this.#options = options;
@@ -73,19 +76,27 @@ export class EventRecorder {
     const { client, clock, instance } = this.#options;
     const { name, namespace = "default", uid, resourceVersion } = about.metadata;
     const date = clock.date();
-    const eventName = `${name}.${date.getTime().toString(16)}${this.#told.size.toString(16)}`.slice(0, 253);
-    this.#told.set(key, { name: eventName, count: 1, firstMs: clock.nowMs() });
-    await client.create<Event>(RESOURCES.events, {
-      apiVersion: "events.k8s.io/v1",
-      kind: "Event",
-      metadata: { name: eventName, namespace },
-      eventTime: microTime(date),
-      reportingController: "belay.dev/operator",
-      reportingInstance: instance.slice(0, 128),
-      regarding: { apiVersion: about.apiVersion, kind: about.kind, name, namespace, uid, resourceVersion },
-      ...note,
-      note: note.note.slice(0, 1_024),
-    });
+    this.#sequence += 1;
+    const eventName = `${name.slice(0, 220)}.${date.getTime().toString(16)}.${this.#sequence.toString(16)}`;
+    const told = { name: eventName, count: 1, firstMs: clock.nowMs() };
+    this.#told.set(key, told);
+    try {
+      await client.create<Event>(RESOURCES.events, {
+        apiVersion: "events.k8s.io/v1",
+        kind: "Event",
+        metadata: { name: eventName, namespace },
+        eventTime: microTime(date),
+        reportingController: "belay.dev/operator",
+        reportingInstance: instance.slice(0, 128),
+        regarding: { apiVersion: about.apiVersion, kind: about.kind, name, namespace, uid, resourceVersion },
+        ...note,
+        note: cutToBytes(note.note, noteBytes),
+      });
+    } catch (error) {
+      // What was never written cannot be repeated: the next time it is told anew.
+      if (this.#told.get(key) === told) this.#told.delete(key);
+      throw error;
+    }
   }
 
   async #repeat(about: KubeObject, told: Told): Promise<void> {
@@ -97,4 +108,10 @@ export class EventRecorder {
       { type: "merge", body: { series: { count: told.count, lastObservedTime: microTime(clock.date()) } } },
     );
   }
+}
+
+/** The beginning of a text that fits, without half a character at its end. Pure. */
+function cutToBytes(text: string, limit: number): string {
+  const bytes = Buffer.from(text, "utf8");
+  return bytes.length <= limit ? text : new TextDecoder().decode(bytes.subarray(0, limit), { stream: true });
 }

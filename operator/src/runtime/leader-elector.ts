@@ -3,6 +3,9 @@ import { type KubeClient, KubeError } from "../kube/kube-client.ts";
 import { RESOURCES } from "../kube/resources.ts";
 import { isTakeable, type Lease, microTime, observeLease, type SeenLease } from "./lease.ts";
 
+/** Giving the lease back must not hold up the end of a process whose API server is away: then it runs out by itself. */
+const releaseWithinMs = 3_000;
+
 /** Measured on a live API server: these take over in well under 20 s, the customary 15/10/2 in 17.4 s at best. */
 export const LEASE_TIMES = { durationSeconds: 9, renewDeadlineMs: 6_000, retryMs: 1_500 } as const;
 
@@ -14,6 +17,7 @@ export interface LeaderElectorOptions {
   readonly identity: string;
   readonly clock: Clock;
   readonly random: Random;
+  /** Must not throw. */
   readonly onChange?: (leading: boolean, term: number) => void;
   readonly onError?: (error: unknown) => void;
 }
@@ -29,6 +33,8 @@ export class LeaderElector {
   #renewedAtMs = Number.NEGATIVE_INFINITY;
   #held = false;
   #term = 0;
+  #wasLeading = false;
+  #cancelLapse: () => void = () => undefined;
   #running: Promise<void> = Promise.resolve();
 
   constructor(options: LeaderElectorOptions) {
@@ -36,7 +42,8 @@ export class LeaderElector {
   }
 
   get leading(): boolean {
-    return this.#held && this.#options.clock.nowMs() - this.#renewedAtMs < LEASE_TIMES.renewDeadlineMs;
+    const { clock } = this.#options;
+    return this.#held && !this.#stop.signal.aborted && clock.nowMs() - this.#renewedAtMs < LEASE_TIMES.renewDeadlineMs;
   }
 
   /** `leaseTransitions` of the lease we hold: grows with every change of leader. */
@@ -48,13 +55,21 @@ export class LeaderElector {
     this.#running = this.#run();
   }
 
-  /** Stops leading at once, then gives the lease back so that the standby need not wait for it to run out. */
+  /**
+   * Stops leading at once, then gives the lease back so that the standby need not wait for it to run out. Whoever writes must have
+   * stopped before: the standby may start the moment the lease is back. Never rejects; ends within 3 s.
+   */
   async close(): Promise<void> {
-    const wasLeading = this.leading;
     this.#stop.abort();
-    await this.#running;
-    this.#change(false);
-    if (wasLeading) await this.#release().catch((error: unknown) => this.#options.onError?.(error));
+    this.#cancelLapse();
+    this.#tellChange();
+    const { clock, onError } = this.#options;
+    const waiting = new AbortController();
+    const released = this.#running
+      .then(() => (this.#held ? this.#release() : undefined))
+      .catch((error: unknown) => onError?.(error));
+    await Promise.race([released, pause(clock, releaseWithinMs, waiting.signal)]);
+    waiting.abort();
   }
 
   async #run(): Promise<void> {
@@ -67,9 +82,27 @@ export class LeaderElector {
       } catch (error) {
         onError?.(error);
       }
-      this.#change(this.#held && clock.nowMs() - this.#renewedAtMs < LEASE_TIMES.renewDeadlineMs);
+      this.#tellChange();
+      if (!this.#stop.signal.aborted) this.#tellLapse();
       await pause(clock, LEASE_TIMES.retryMs * (1 + random() / 5), this.#stop.signal);
     }
+  }
+
+  #tellChange(): void {
+    const { leading } = this;
+    if (leading === this.#wasLeading) return;
+    this.#wasLeading = leading;
+    this.#options.onChange?.(leading, this.#term);
+  }
+
+  /** The next renewal may hang for longer than the deadline; the end of leading is told when it comes, not when the call ends. */
+  #tellLapse(): void {
+    const { clock } = this.#options;
+    this.#cancelLapse();
+    if (!this.leading) return;
+    const inMs = this.#renewedAtMs + LEASE_TIMES.renewDeadlineMs - clock.nowMs();
+    // A timer may be early by a fraction of a millisecond.
+    this.#cancelLapse = clock.after(Math.ceil(inMs) + 1, () => this.#tellChange());
   }
 
   async #acquireOrRenew(): Promise<boolean> {
@@ -128,13 +161,5 @@ export class LeaderElector {
       ...lease,
       spec: { ...lease.spec, holderIdentity: "", leaseDurationSeconds: 1 },
     });
-  }
-
-  #wasLeading = false;
-  #change(leading: boolean): void {
-    if (!leading) this.#held = false;
-    if (leading === this.#wasLeading) return;
-    this.#wasLeading = leading;
-    this.#options.onChange?.(leading, this.#term);
   }
 }

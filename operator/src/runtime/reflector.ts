@@ -7,6 +7,9 @@ const pageSize = 500;
 const restart = { baseMs: 500, capMs: 30_000 };
 /** The server ends a watch after this long, spread by half, so that a restart of many does not come at once. */
 const watchSeconds = 300;
+const endedAtOnceMs = 1_000;
+/** A try that lasted this long was no part of a loop of failures: the next pause is short again. */
+const unhurriedMs = 10_000;
 
 export interface ReflectorOptions<T extends KubeObject> {
   readonly client: KubeClient;
@@ -58,7 +61,9 @@ export class Reflector<T extends KubeObject> {
   async #run(): Promise<void> {
     let resourceVersion = "";
     const { signal } = this.#stop;
+    const { clock } = this.#options;
     while (!signal.aborted) {
+      const triedAtMs = clock.nowMs();
       try {
         if (resourceVersion === "") resourceVersion = await this.#list();
         for await (const seen of this.#watch(resourceVersion)) {
@@ -67,7 +72,8 @@ export class Reflector<T extends KubeObject> {
         }
       } catch (error) {
         if (signal.aborted) return;
-        const relist = error instanceof KubeError && (error.status === 410 || error.status === 504);
+        if (clock.nowMs() - triedAtMs >= unhurriedMs) this.#failures = 0;
+        const relist = isHistoryLost(error);
         if (relist) resourceVersion = "";
         await this.#rest(error, relist);
       }
@@ -119,9 +125,7 @@ export class Reflector<T extends KubeObject> {
       this.#stop.signal,
     );
     const started = this.#options.clock.nowMs();
-    let seen = 0;
     for await (const event of events) {
-      seen += 1;
       if (event.type === "BOOKMARK") {
         yield event.resourceVersion;
         continue;
@@ -131,6 +135,10 @@ export class Reflector<T extends KubeObject> {
       yield event.object.metadata.resourceVersion ?? resourceVersion;
     }
     // A server that accepts watches and ends them at once must not be asked in a hot loop.
-    if (seen === 0 && this.#options.clock.nowMs() - started < 1_000) throw new Error("watch ended at once");
+    if (this.#options.clock.nowMs() - started < endedAtOnceMs) throw new Error("watch ended at once");
   }
+}
+
+function isHistoryLost(error: unknown): boolean {
+  return error instanceof KubeError && (error.status === 410 || error.status === 504);
 }

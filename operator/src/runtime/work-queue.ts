@@ -1,7 +1,9 @@
 import type { Clock, Random } from "../clock.ts";
 import { backoffMs } from "./backoff.ts";
 
-const retry = { baseMs: 5, capMs: 1_000_000 };
+const retryBaseMs = 5;
+/** For what only a change of the object will mend. */
+export const RETRY_CAP_MS = 1_000_000;
 
 /**
  * Keys waiting for work, each at most once. A key that is added while it is worked on is handed out again afterwards, never to
@@ -16,12 +18,20 @@ export class WorkQueue {
   readonly #dirty = new Set<string>();
   readonly #delayed = new Map<string, { readonly dueMs: number; readonly cancel: () => void }>();
   readonly #failures = new Map<string, number>();
+  /** Until when the server asked to be left alone about a key, monotonic ms. */
+  readonly #heldUntilMs = new Map<string, number>();
   readonly #waiters: ((key: string | undefined) => void)[] = [];
   #closed = false;
+  readonly #closing = Promise.withResolvers<void>();
 
   constructor(clock: Clock, random: Random) {
     this.#clock = clock;
     this.#random = random;
+  }
+
+  /** Resolves when the queue is closed. */
+  get closed(): Promise<void> {
+    return this.#closing.promise;
   }
 
   /** Keys that are due now. */
@@ -33,6 +43,11 @@ export class WorkQueue {
     if (this.#closed || this.#queued.has(key)) return;
     if (this.#working.has(key)) {
       this.#dirty.add(key);
+      return;
+    }
+    const heldMs = (this.#heldUntilMs.get(key) ?? 0) - this.#clock.nowMs();
+    if (heldMs > 0) {
+      this.addAfter(key, heldMs);
       return;
     }
     const waiter = this.#waiters.shift();
@@ -63,16 +78,21 @@ export class WorkQueue {
     this.#delayed.set(key, { dueMs, cancel });
   }
 
-  /** Adds after the key's own back-off, from 5 ms doubling to 1,000 s, or after what the server asked for, if that is longer. */
-  addAfterFailure(key: string, retryAfterMs = 0): void {
+  /**
+   * Adds after the key's own back-off, from 5 ms doubling to the cap, or after what the server asked for, if that is longer. A
+   * change of the object cuts the back-off short, but not what the server asked for.
+   */
+  addAfterFailure(key: string, retryAfterMs = 0, capMs: number = RETRY_CAP_MS): void {
     const failures = this.#failures.get(key) ?? 0;
     this.#failures.set(key, failures + 1);
-    this.addAfter(key, Math.max(retryAfterMs, backoffMs(retry, failures, this.#random())));
+    if (retryAfterMs > 0) this.#heldUntilMs.set(key, this.#clock.nowMs() + retryAfterMs);
+    this.addAfter(key, Math.max(retryAfterMs, backoffMs({ baseMs: retryBaseMs, capMs }, failures, this.#random())));
   }
 
   /** The key's back-off starts anew. */
   forget(key: string): void {
     this.#failures.delete(key);
+    this.#heldUntilMs.delete(key);
   }
 
   /** The next key, or undefined once the queue is closed. The caller must call done() with it. */
@@ -90,9 +110,10 @@ export class WorkQueue {
     if (this.#dirty.delete(key)) this.add(key);
   }
 
-  /** Drops what waits; workers get undefined from next(). */
+  /** Drops what waits; workers get undefined from next() once they are done with what they have. */
   close(): void {
     this.#closed = true;
+    this.#closing.resolve();
     for (const { cancel } of this.#delayed.values()) cancel();
     this.#delayed.clear();
     this.#ready.length = 0;
