@@ -67,14 +67,21 @@ export class WatchedSettings implements SettingsSource, Disposable {
   /** Watches directories, because files are replaced by renames. */
   #watch(files: readonly string[]): void {
     for (const directory of new Set(files.map((file) => dirname(file)))) {
-      if (this.#watchers.has(directory)) continue;
+      if (!this.#watchers.has(directory)) this.#watchDirectory(directory);
+    }
+  }
+
+  /** Where the system grants no watcher (its number is limited) or takes it back the poll is enough. */
+  #watchDirectory(directory: string): void {
+    try {
       const watcher = watch(directory, { persistent: false }, () => void this.#read());
-      // A directory that vanishes is not an end: the poll goes on.
       watcher.on("error", () => {
         watcher.close();
         this.#watchers.delete(directory);
       });
       this.#watchers.set(directory, watcher);
+    } catch {
+      // As above: the poll reads the files anyway.
     }
   }
 

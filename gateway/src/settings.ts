@@ -84,6 +84,6 @@ async function readText(path: string): Promise<string | undefined> {
 }
 
 /** The downward API writes one `key="value"` a line, the value quoted as in Go. */
-export function isTrafficOff(labels: string): boolean {
+function isTrafficOff(labels: string): boolean {
   return labels.split("\n").some((line) => line.trim() === `${TRAFFIC_LABEL}="off"`);
 }

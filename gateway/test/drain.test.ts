@@ -55,14 +55,21 @@ test("[DRN1] 60 connections leave evenly at 30 a second, the idle ones first, wi
   expect((await fetch(`${gateway.httpUrl}/healthz`)).status).toBe(200);
 });
 
-test("[DRN2] at the deadline the rest is closed at once; [CON5] connect is refused with 3001 meanwhile", async () => {
+test("[CON5] while the gate is closed connect is answered by closing with 3001", async () => {
   await using gateway = await startGateway();
-  const clients = await connectMany(gateway, 20);
-  await callControl(gateway, "/drain", { term: 1, deadlineSeconds: 1, ratePerSecond: 1, reason: "rollout" });
+  await using stays = await TestClient.connect(gateway.url);
+  await callControl(gateway, "/drain", { term: 1, deadlineSeconds: 60, ratePerSecond: 0.01, reason: "rollout" });
   await using late = await TestClient.open(gateway.url);
   late.send('{"id":1,"connect":{}}\n{"id":2,"subscribe":{"channel":"a"}}');
   expect(await late.closed).toEqual({ code: 3001, reason: "shutdown" });
   expect(late.received).toEqual([]);
+  expect((await stays.call({ ping: {} })).error).toBeUndefined();
+});
+
+test("[DRN2] at the deadline the rest is closed at once", async () => {
+  await using gateway = await startGateway();
+  const clients = await connectMany(gateway, 20);
+  await callControl(gateway, "/drain", { term: 1, deadlineSeconds: 1, ratePerSecond: 1, reason: "rollout" });
   for (const client of clients) expect((await client.closed).code).toBe(3001);
   const { closed, forced, left } = await eventually("drained", 5000, async () => {
     const seen = await status(gateway);

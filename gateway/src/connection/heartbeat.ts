@@ -1,7 +1,7 @@
 import type { Clock, Random } from "../clock.ts";
 import { type TimerWheel, WheelTimer } from "./timer-wheel.ts";
 
-export interface HeartbeatTiming {
+interface HeartbeatTiming {
   readonly connectTimeoutMs: number;
   readonly pingIntervalMs: number;
   readonly pongTimeoutMs: number;

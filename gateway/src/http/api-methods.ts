@@ -29,7 +29,7 @@ export interface ApiBody {
   readonly text: string;
 }
 
-export type ApiResult = { readonly result: unknown } | { readonly error: ErrorReply };
+type ApiResult = { readonly result: unknown } | { readonly error: ErrorReply };
 export type ApiMethod = (backend: ApiBackend, body: ApiBody) => Promise<ApiResult>;
 
 export const API_METHODS: ReadonlyMap<string, ApiMethod> = new Map<string, ApiMethod>([

@@ -14,7 +14,7 @@ export interface NodeState {
 }
 
 /** Why the pod is not ready; empty while it is. Losing the broker later does not count: every pod would leave the Service. */
-export function notReadyReason({ brokerSeen, isGateClosed, connections }: NodeState): string {
+function notReadyReason({ brokerSeen, isGateClosed, connections }: NodeState): string {
   if (!brokerSeen) return "broker has not been reached yet";
   if (isGateClosed && connections === 0) return "drained";
   return "";
