@@ -91,7 +91,7 @@ async function asConflict(write: Promise<void>): Promise<void> {
   try {
     await write;
   } catch (error) {
-    if (!(error instanceof KubeError) || error.status !== 422 || !/testing|test/i.test(error.message)) throw error;
+    if (!(error instanceof KubeError) || error.status !== 422 || error.message.includes("is invalid")) throw error;
     throw new KubeError(409, "Conflict", error.message);
   }
 }

@@ -115,7 +115,6 @@ export class Writer {
     await this.#client.patch(refIn(cluster, RESOURCES.deployments, action.deployment), {
       type: "json",
       operations: [
-        { op: "test", path: "/metadata/resourceVersion", value: action.resourceVersion },
         { op: "add", path: "/spec/paused", value: true },
         { op: "replace", path: "/spec/template", value: action.template },
       ],

@@ -4,7 +4,6 @@ import type { Clock, Random } from "../clock.ts";
 import type { KubeClient, KubeObject, Resource } from "../kube/kube-client.ts";
 import { STORE_RESOURCES, type Stores } from "../observe/stores.ts";
 import { Reflector, type ReflectorOptions } from "../runtime/reflector.ts";
-import type { Store } from "../runtime/store.ts";
 
 export interface WatchesOptions {
   readonly client: KubeClient;

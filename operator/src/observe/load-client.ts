@@ -20,7 +20,7 @@ const TIMEOUT_MS = 1_500;
 const CONCURRENCY = 32;
 const MAX_BODY_BYTES = 16_384;
 
-const count = z.number().min(0);
+const count = z.int().min(0);
 const drain: z.ZodType<DrainStatus> = z.object({
   state: z.enum(["serving", "draining", "drained"]),
   atStart: count,

@@ -13,8 +13,7 @@ export interface PodTarget {
 }
 
 export type Action =
-  /** Server-side apply, our fields by force. `liveVersion`: of the object as seen; unseen, apply looks first
-   * whether somebody else owns the name. */
+  /** Server-side apply, our fields by force. `liveVersion` is absent for an object not seen: apply looks first whose name it is. */
   | { readonly type: "apply"; readonly child: Child; readonly liveVersion: string | undefined }
   /** Only if it is absent. */
   | { readonly type: "create"; readonly child: Child }
@@ -24,13 +23,8 @@ export type Action =
   | { readonly type: "write-replicas"; readonly replicas: number }
   /** JSON patch with a test, so that a second writer is noticed. */
   | { readonly type: "scale"; readonly deployment: string; readonly from: number; readonly to: number }
-  /** Put the template of a revision's Deployment back. */
-  | {
-      readonly type: "restore-template";
-      readonly deployment: string;
-      readonly resourceVersion: string;
-      readonly template: PodTemplate;
-    }
+  /** Put the template of a revision's Deployment back, and pause it. */
+  | { readonly type: "restore-template"; readonly deployment: string; readonly template: PodTemplate }
   /** Close the drain gate: label, deletion cost and reason in one patch. */
   | { readonly type: "gate"; readonly pod: PodTarget; readonly reason: DrainReason }
   /** Note the deadline at the pod, before the first request. */

@@ -69,7 +69,7 @@ function templateActions(
   const paused = (deployment.live as { readonly spec?: { readonly paused?: boolean } }).spec?.paused === true;
   const isEdited = origin !== undefined && stableHash(origin) !== stableHash(deployment.template);
   if (origin !== undefined && (isEdited || !paused)) {
-    return [{ type: "restore-template", deployment: name, resourceVersion, template: origin }];
+    return [{ type: "restore-template", deployment: name, template: origin }];
   }
   if (hash !== target.hash) return [];
   const manifest = stamped(gatewayDeployment(cluster, target, origin !== undefined));
