@@ -168,6 +168,7 @@ export const layers: readonly Layer[] = [
   operator("runtime", /runtime\//, ["kube port", "clock"]),
   operator("kube port", /kube\/(kube-client|kube-paths|resources)\.ts$/, []),
   operator("kube adapter", /kube\//, ["kube port", "clock"]),
-  operator("settings", /(config|rbac)\.ts$/, ["kube port"]),
+  operator("rbac", /rbac\.ts$/, ["observe", "kube port"]),
+  operator("settings", /config\.ts$/, []),
   operator("clock", /clock\.ts$/, []),
 ];
