@@ -16,6 +16,8 @@ const kinds: readonly Kind[] = [
     timeoutMs: 10_000,
   },
   { name: "integration", include: ["{*,examples/*}/test/**/*.test.ts"], timeoutMs: 60_000 },
+  // Against an API server without nodes, which the tests start themselves.
+  { name: "contract", include: ["*/contract/**/*.test.ts"], timeoutMs: 120_000 },
   { name: "e2e", include: ["e2e/scenarios/**/*.test.ts"], timeoutMs: 300_000 },
 ];
 
@@ -33,7 +35,7 @@ export default defineConfig({
         testTimeout: timeoutMs,
         hookTimeout: timeoutMs,
         // One cluster, two cores: scenarios share them one after the other.
-        fileParallelism: name !== "e2e",
+        fileParallelism: name !== "e2e" && name !== "contract",
       },
     })),
   },

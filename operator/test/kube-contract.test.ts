@@ -1,5 +1,14 @@
 import { kubeContract, MemoryKube } from "@belay/testkit";
 
-kubeContract("in memory", () =>
-  Promise.resolve({ client: new MemoryKube(), namespace: "contract", [Symbol.asyncDispose]: () => Promise.resolve() }),
-);
+kubeContract("in memory", () => {
+  const client = new MemoryKube();
+  return Promise.resolve({
+    client,
+    namespace: "contract",
+    forgottenVersion: () => {
+      client.compact();
+      return Promise.resolve("1");
+    },
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  });
+});

@@ -21,6 +21,7 @@ export {
   startGatewayProcess,
 } from "./gateway.ts";
 export { type Received, type SeenClosing, TestClient } from "./test-client.ts";
+export { ControlPlane, type ControlPlaneClient, controlPlaneBinaries } from "./kube/control-plane.ts";
 export { kubeContract, type KubeSubject } from "./kube/kube-contract.ts";
 export { type Fault, MemoryKube } from "./kube/memory-kube.ts";
 export { FakeClock, settle } from "./kube/fake-clock.ts";

@@ -45,6 +45,26 @@ export function applyConfiguration(current: Fields, owned: Owned, manager: strin
   return { object: overlay(object, configuration) as Fields, owned: next };
 }
 
+/** Who else applied a field that this configuration would change. */
+export function conflictingManagers(
+  current: Fields,
+  owned: Owned,
+  manager: string,
+  configuration: Fields,
+): readonly string[] {
+  const changed = [...leafPaths(configuration)].filter(
+    (path) => JSON.stringify(valueAt(current, parts(path))) !== JSON.stringify(valueAt(configuration, parts(path))),
+  );
+  return [...owned]
+    .filter(([name, paths]) => name !== manager && changed.some((path) => paths.has(path)))
+    .map(([name]) => name);
+}
+
+function valueAt(target: Json | undefined, [key, ...rest]: readonly string[]): Json | undefined {
+  if (key === undefined) return target;
+  return isFields(target) ? valueAt(target[key], rest) : undefined;
+}
+
 function parts(path: string): readonly string[] {
   return path
     .split("/")

@@ -5,6 +5,8 @@ export interface KubeSubject extends AsyncDisposable {
   readonly client: KubeClient;
   /** A namespace of its own, empty. */
   readonly namespace: string;
+  /** Makes the server forget its history, where that is possible: a version whose changes it no longer has. */
+  readonly forgottenVersion?: () => Promise<string>;
 }
 
 interface ConfigMap extends KubeObject {
@@ -101,6 +103,33 @@ export function kubeContract(name: string, open: () => Promise<KubeSubject>): vo
       expect(second.metadata.resourceVersion).toBe(first.metadata.resourceVersion);
     });
 
+    test("[RT3] without force a field that another manager applied is refused, naming the manager", async () => {
+      const { client } = subject;
+      // An empty map of labels would be a conflict of its own: the server drops it and misses it the next time.
+      const labels = { by: "contract" };
+      await client.apply(configMaps, configMap("fought", { a: "1" }, labels), { fieldManager: "first", force: true });
+      const other = { fieldManager: "second", force: false };
+      await expect(client.apply(configMaps, configMap("fought", { a: "2" }, labels), other)).rejects.toMatchObject({
+        status: 409,
+        reason: "Conflict",
+        message: expect.stringContaining("first") as string,
+      });
+      await client.apply(configMaps, configMap("fought", { a: "1", b: "2" }, labels), other);
+      expect((await client.get<ConfigMap>(ref("fought")))?.data).toEqual({ a: "1", b: "2" });
+    });
+
+    test("[RT3] applying on a version that has passed is 409", async () => {
+      const { client } = subject;
+      const options = { fieldManager: "mine", force: true };
+      const first = await client.apply(configMaps, configMap("passed", { a: "1" }), options);
+      await client.apply(configMaps, configMap("passed", { a: "2" }), options);
+      const late = configMap("passed", { a: "3" });
+      const { resourceVersion = "" } = first.metadata;
+      await expect(
+        client.apply(configMaps, { ...late, metadata: { ...late.metadata, resourceVersion } }, options),
+      ).rejects.toMatchObject({ status: 409 });
+    });
+
     test("[RT4] a JSON patch acts only where its test holds; otherwise 422 and nothing happens", async () => {
       const { client } = subject;
       await client.create(configMaps, configMap("tested", { n: "3" }));
@@ -135,6 +164,18 @@ export function kubeContract(name: string, open: () => Promise<KubeSubject>): vo
         status: 409,
       });
       expect(await client.get(ref("kept"))).toBeDefined();
+    });
+
+    test("[RT4] what has a finalizer is only marked as deleted, and goes with its last finalizer", async () => {
+      const { client } = subject;
+      const made = configMap("finalized", {});
+      await client.create(configMaps, { ...made, metadata: { ...made.metadata, finalizers: ["belay.dev/contract"] } });
+      await client.delete(ref("finalized"));
+      const waiting = await client.get<ConfigMap>(ref("finalized"));
+      expect(waiting?.metadata.deletionTimestamp).toMatch(/^\d{4}-/);
+      await client.delete(ref("finalized"));
+      await client.patch(ref("finalized"), { type: "merge", body: { metadata: { finalizers: null } } });
+      expect(await client.get(ref("finalized"))).toBeUndefined();
     });
 
     test("[RT4] a write to the status leaves the spec, and the other way round", async () => {
@@ -183,6 +224,25 @@ export function kubeContract(name: string, open: () => Promise<KubeSubject>): vo
         count: 2,
       });
       expect(resumed.map(({ type }) => type)).toEqual(["MODIFIED", "DELETED"]);
+    });
+
+    test("[RT5] for a watch by label, an object comes and goes with the label", async () => {
+      const { client, namespace } = subject;
+      await client.create(configMaps, configMap("relabelled", {}));
+      const { resourceVersion } = await client.list(configMaps, { namespace });
+      for (const watched of ["yes", "no"])
+        await client.patch(ref("relabelled"), { type: "merge", body: { metadata: { labels: { watched } } } });
+      const seen = await take(subject, { resourceVersion, count: 2 });
+      expect(seen.map(({ type, object }) => [type, object.metadata.name])).toEqual([
+        ["ADDED", "relabelled"],
+        ["DELETED", "relabelled"],
+      ]);
+    });
+
+    test("[RT8] a watch from a version that is no longer known is 410", async ({ skip }) => {
+      if (subject.forgottenVersion === undefined) return skip("nobody can make this server forget");
+      const resourceVersion = await subject.forgottenVersion();
+      await expect(take(subject, { resourceVersion, count: 1_000 })).rejects.toMatchObject({ status: 410 });
     });
   });
 }

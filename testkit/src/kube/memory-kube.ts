@@ -12,10 +12,11 @@ import {
   type WatchEvent,
   type WatchOptions,
 } from "@belay/operator/internal";
-import { applyConfiguration, type Owned } from "./field-ownership.ts";
-import { type Fields, isFields, type Json, jsonPatch, mergePatch } from "./json-patches.ts";
+import { applyConfiguration, conflictingManagers, type Owned } from "./field-ownership.ts";
+import { type Fields, jsonPatch, mergePatch } from "./json-patches.ts";
 import { matchesSelector } from "./label-selector.ts";
-import { WatchLog } from "./watch-log.ts";
+import { asFields, asJson, isSameContent, marked, onlyPart, stamped } from "./stored-object.ts";
+import { type Change, WatchLog } from "./watch-log.ts";
 
 interface Stored {
   readonly resource: Resource;
@@ -23,8 +24,8 @@ interface Stored {
   readonly owned: Owned;
 }
 
-/** A failure to inject: thrown instead of the call when it returns an error. */
-export type Fault = (verb: string, resource: Resource) => Error | undefined;
+/** A failure to inject: thrown instead of the call when it returns an error. A promise holds the call up meanwhile. */
+export type Fault = (verb: string, resource: Resource) => Error | undefined | Promise<Error | undefined>;
 
 /**
  * An API server in memory, for tests of what stands on the KubeClient port. It keeps the promises of kube-contract.ts: versions,
@@ -70,8 +71,10 @@ export class MemoryKube implements KubeClient {
     const matches = (object: KubeObject): boolean => isListed(object, options);
     for await (const entry of this.#log.follow(Number(options.resourceVersion), signal)) {
       if (entry.bookmark) yield { type: "BOOKMARK", resourceVersion: String(entry.version) };
-      else if (isSame(entry.resource, resource) && matches(entry.object))
-        yield { type: entry.type, object: entry.object as T };
+      else if (isSame(entry.resource, resource)) {
+        const type = seenAs(entry, matches);
+        if (type !== undefined) yield { type, object: entry.object as T };
+      }
     }
   }
 
@@ -88,27 +91,25 @@ export class MemoryKube implements KubeClient {
     await this.#enter("update", resource);
     const ref = refOf(resource, object);
     const before = this.#mustHave(ref);
-    const version = object.metadata.resourceVersion;
-    if (version !== undefined && version !== before.object.metadata.resourceVersion) throw conflict(ref);
+    if (isPassed(object, before.object)) throw conflict(ref);
     return this.#store(ref, { object: asFields(object), owned: before.owned }) as T;
   }
 
   async apply<T extends KubeObject>(
     resource: Resource,
     object: T,
-    { fieldManager, subresource }: ApplyOptions,
+    { fieldManager, force, subresource }: ApplyOptions,
   ): Promise<T> {
     await this.#enter("patch", resource, subresource);
     const ref = refOf(resource, object);
     const before = subresource === undefined ? this.#objects.get(keyOf(ref)) : this.#mustHave(ref);
+    if (isPassed(object, before?.object)) throw conflict(ref);
     const manager = subresource === undefined ? fieldManager : `${fieldManager}/${subresource}`;
-    const applied = applyConfiguration(
-      asFields(before?.object ?? {}),
-      before?.owned ?? new Map(),
-      manager,
-      asFields(object),
-    );
-    return this.#store(ref, applied, subresource) as T;
+    const { object: stored, owned } = before ?? { object: {}, owned: new Map() };
+    const current = asFields(stored);
+    const others = force ? [] : conflictingManagers(current, owned, manager, asFields(object));
+    if (others.length > 0) throw new KubeError(409, "Conflict", `Apply failed: conflict with ${others.join(", ")}`);
+    return this.#store(ref, applyConfiguration(current, owned, manager, asFields(object)), subresource) as T;
   }
 
   async patch<T extends KubeObject>(ref: ObjectRef, patch: Patch, subresource?: "status"): Promise<T> {
@@ -132,7 +133,16 @@ export class MemoryKube implements KubeClient {
       (resourceVersion !== undefined && resourceVersion !== metadata.resourceVersion)
     )
       throw conflict(ref);
-    this.remove(ref);
+    if ((metadata.finalizers ?? []).length === 0) this.remove(ref);
+    else if (metadata.deletionTimestamp === undefined) this.#markDeleted(ref, before);
+  }
+
+  #markDeleted(ref: ObjectRef, stored: Stored): void {
+    this.#version += 1;
+    const { object: before } = stored;
+    const object = marked(before, this.#version);
+    this.#objects.set(keyOf(ref), { ...stored, object });
+    this.#log.add({ type: "MODIFIED", version: this.#version, resource: ref.resource, object, before });
   }
 
   /** Removes an object and, as the garbage collector does, everything it owns. */
@@ -145,7 +155,7 @@ export class MemoryKube implements KubeClient {
       ...stored.object,
       metadata: { ...stored.object.metadata, resourceVersion: String(this.#version) },
     };
-    this.#log.add({ type: "DELETED", version: this.#version, resource: ref.resource, object });
+    this.#log.add({ type: "DELETED", version: this.#version, resource: ref.resource, object, before: stored.object });
     for (const { resource, object: child } of Array.from(this.#objects.values())) {
       if (child.metadata.ownerReferences?.some((owner) => owner.uid === object.metadata.uid) === true)
         this.remove(refOf(resource, child));
@@ -163,6 +173,11 @@ export class MemoryKube implements KubeClient {
     this.#log.cut();
   }
 
+  /** Ends every watch as the server does when its time is up. */
+  endWatches(): void {
+    this.#log.end();
+  }
+
   /** Forgets the history of changes: watches from before get 410. */
   compact(): void {
     this.#log.compact();
@@ -177,7 +192,7 @@ export class MemoryKube implements KubeClient {
     this.used.add(what);
     this.calls.push(what);
     await Promise.resolve();
-    const error = this.fault(verb, resource);
+    const error = await this.fault(verb, resource);
     if (error !== undefined) throw error;
   }
 
@@ -204,88 +219,29 @@ export class MemoryKube implements KubeClient {
     const stored = stamped(ref, { before, fields, version: this.#version, uid: `uid-${this.#uids}` });
     this.#objects.set(keyOf(ref), { resource: ref.resource, object: stored, owned });
     const type = before === undefined ? "ADDED" : "MODIFIED";
-    this.#log.add({ type, version: this.#version, resource: ref.resource, object: stored });
+    this.#log.add({ type, version: this.#version, resource: ref.resource, object: stored, before });
+    // What waited for its finalizers goes with the last of them.
+    if (stored.metadata.deletionTimestamp !== undefined && (stored.metadata.finalizers ?? []).length === 0)
+      this.remove(ref);
     return stored;
   }
 }
 
-interface Stamp {
-  readonly before: KubeObject | undefined;
-  readonly fields: Fields;
-  readonly version: number;
-  readonly uid: string;
+/** What a watch with this filter sees: labels that begin or cease to match look like creation and deletion. */
+function seenAs(
+  { type, object, before }: Change,
+  matches: (object: KubeObject) => boolean,
+): Change["type"] | undefined {
+  const was = before !== undefined && matches(before);
+  const is = type !== "DELETED" && matches(object);
+  if (was && is) return "MODIFIED";
+  if (is) return "ADDED";
+  return was ? "DELETED" : undefined;
 }
 
-/** The object with the metadata that only the server writes. */
-function stamped({ resource, name, namespace }: ObjectRef, { before, fields, version, uid }: Stamp): KubeObject {
-  const specChanged =
-    before === undefined || JSON.stringify(asFields(before)["spec"]) !== JSON.stringify(fields["spec"]);
-  return {
-    ...fields,
-    apiVersion: resource.apiVersion,
-    kind: resource.kind,
-    metadata: {
-      ...withoutServerFields(metadataOf(fields)),
-      name,
-      ...(namespace !== undefined && { namespace }),
-      uid: before?.metadata.uid ?? uid,
-      resourceVersion: String(version),
-      generation: (before?.metadata.generation ?? 0) + (specChanged ? 1 : 0),
-      creationTimestamp: before?.metadata.creationTimestamp ?? "2026-01-01T00:00:00Z",
-    },
-  };
-}
-
-function withoutServerFields(metadata: Fields): Fields {
-  const {
-    resourceVersion: _version,
-    uid: _uid,
-    generation: _generation,
-    creationTimestamp: _created,
-    ...rest
-  } = metadata;
-  return rest;
-}
-
-/** A write to the object leaves its status, a write to the status leaves everything else. */
-function onlyPart(before: Fields, after: Fields, subresource: "status" | undefined): Fields {
-  const status = subresource === "status" ? after["status"] : before["status"];
-  const rest = subresource === "status" ? before : after;
-  const { status: _dropped, ...fields } = rest;
-  return status === undefined ? fields : { ...fields, status };
-}
-
-function isSameContent(before: KubeObject, after: Fields): boolean {
-  return contentOf(asFields(before)) === contentOf(after);
-}
-
-function contentOf(object: Fields): string {
-  return JSON.stringify(
-    sorted({ ...object, apiVersion: "", kind: "", metadata: withoutServerFields(metadataOf(object)) }),
-  );
-}
-
-function sorted(value: Json): Json {
-  if (Array.isArray(value)) return value.map((each: Json) => sorted(each));
-  if (!isFields(value)) return value;
-  return Object.fromEntries(
-    Object.keys(value)
-      .toSorted()
-      .map((key) => [key, sorted(value[key] ?? null)]),
-  );
-}
-
-function metadataOf(object: Fields): Fields {
-  return isFields(object["metadata"]) ? object["metadata"] : {};
-}
-
-/** Stored values share nothing with the caller's, as over a wire; `undefined` fields vanish. */
-function asJson(value: unknown): Json {
-  return JSON.parse(JSON.stringify(value)) as Json;
-}
-
-function asFields(value: unknown): Fields {
-  return asJson(value) as Fields;
+/** Whether a write says on which version it builds, and it is not this one. */
+function isPassed({ metadata: { resourceVersion } }: KubeObject, before: KubeObject | undefined): boolean {
+  return resourceVersion !== undefined && resourceVersion !== before?.metadata.resourceVersion;
 }
 
 function isSame(a: Resource, b: Resource): boolean {

@@ -6,6 +6,8 @@ export interface Change {
   readonly version: number;
   readonly resource: Resource;
   readonly object: KubeObject;
+  /** What it was, for watches that saw it by its labels. */
+  readonly before: KubeObject | undefined;
 }
 
 export interface Bookmark {
@@ -21,6 +23,7 @@ export class WatchLog {
   readonly #wake = new Set<() => void>();
   #forgottenUpTo = 0;
   #cuts = 0;
+  #ends = 0;
 
   add(entry: Entry): void {
     this.#entries.push(entry);
@@ -36,6 +39,11 @@ export class WatchLog {
     this.#wakeAll();
   }
 
+  end(): void {
+    this.#ends += 1;
+    this.#wakeAll();
+  }
+
   compact(): void {
     this.#forgottenUpTo = this.#entries.at(-1)?.version ?? 0;
     this.#entries.length = 0;
@@ -43,11 +51,11 @@ export class WatchLog {
   }
 
   async *follow(version: number, signal: AbortSignal): AsyncGenerator<Entry> {
-    const cuts = this.#cuts;
+    const [cuts, ends] = [this.#cuts, this.#ends];
     if (version < this.#forgottenUpTo) throw new KubeError(410, "Expired", "too old resource version");
     let at = this.#entries.findIndex((entry) => entry.version > version);
     if (at === -1) at = this.#entries.length;
-    while (!signal.aborted) {
+    while (!signal.aborted && this.#ends === ends) {
       if (this.#cuts !== cuts) throw new TypeError("terminated");
       const entry = this.#entries[at];
       if (entry !== undefined) {
