@@ -54,7 +54,6 @@ export const libraryOwners: readonly {
     within: "gateway/",
     files: [/^gateway\/src\/(broker|registry)\/redis-/, /^gateway\/src\/redis\//],
   },
-  { library: "ioredis", within: "operator/", files: [/^operator\/src\/observe\/redis-/] },
   { library: "ws", within: "gateway/", files: [/^gateway\/src\/transport\/(ws-server|shared-frame)\.ts$/] },
   {
     // Its import costs half a second and 120 MB.
