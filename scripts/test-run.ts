@@ -22,10 +22,12 @@ interface Stage {
   readonly name: string;
   readonly command: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Its output is for us, not for people. */
+  readonly quiet?: boolean;
 }
 
 /** Runs one stage; its output passes through, closing lines are counted. Resolves to what it printed. */
-async function stage({ name, command, env }: Stage): Promise<readonly string[]> {
+async function stage({ name, command, env, quiet = false }: Stage): Promise<readonly string[]> {
   const [program = "", ...args] = command;
   const started = performance.now();
   process.stderr.write(`\n== ${name}\n`);
@@ -44,7 +46,7 @@ async function stage({ name, command, env }: Stage): Promise<readonly string[]> 
     lines.push(line);
     const counts = parseClosingLine(line);
     if (counts !== undefined) total = add(total, counts);
-    else process.stdout.write(`${line}\n`);
+    else if (!quiet) process.stdout.write(`${line}\n`);
   }
   const code = await ended;
   durations.push(`${name} ${Math.round((performance.now() - started) / 1000)} s`);
@@ -58,18 +60,15 @@ function clusterStage(verb: string): Stage {
 
 /** The variables of `make env`, as a shell would read them. */
 async function clusterEnvironment(): Promise<Record<string, string>> {
-  const exports = await stage(clusterStage("env"));
-  const printed = await stage({
-    name: "its environment",
-    command: ["sh", "-c", `${exports.join("\n")}\nenv -0 | tr '\\0' '\\n'`],
+  const exports = await stage({ ...clusterStage("env"), quiet: true });
+  const names = exports.flatMap((line) => /^export (\w+)=/.exec(line)?.[1] ?? []);
+  const print = names.map((name) => `printf '%s\\n' "$${name}"`);
+  const values = await stage({
+    name: "its variables",
+    command: ["sh", "-c", [...exports, ...print].join("\n")],
+    quiet: true,
   });
-  const wanted = /^(KUBECONFIG|PATH|BELAY_\w+)=(.*)$/;
-  return Object.fromEntries(
-    printed.flatMap((line) => {
-      const [, name, value] = wanted.exec(line) ?? [];
-      return name === undefined || value === undefined ? [] : [[name, value]];
-    }),
-  );
+  return Object.fromEntries(names.map((name, index) => [name, values[index] ?? ""]));
 }
 
 async function onCluster(): Promise<void> {
