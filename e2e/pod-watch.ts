@@ -34,13 +34,9 @@ export class PodWatch implements AsyncDisposable {
     ];
     this.#child = spawn("kubectl", args, { stdio: ["ignore", "pipe", "inherit"] });
     if (this.#child.stdout === null) throw new Error("kubectl without stdout");
-    let text = "";
+    // One event per line.
     createInterface(this.#child.stdout).on("line", (line) => {
-      text += line;
-      // kubectl indents what it prints: a document ends with a brace in the first column.
-      if (line !== "}") return;
-      this.#see((JSON.parse(text) as { object: Seen }).object);
-      text = "";
+      this.#see((JSON.parse(line) as { object: Seen }).object);
     });
   }
 
