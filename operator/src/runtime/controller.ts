@@ -13,8 +13,6 @@ export interface ControllerOptions {
   readonly queue: WorkQueue;
   readonly workers: number;
   readonly reconcile: (key: string) => Promise<ReconcileResult>;
-  /** Nothing is worked on before, for instance before the caches are filled. Must not reject. */
-  readonly ready?: Promise<unknown>;
   /** Logs and counts; must not throw. */
   readonly onResult?: (key: string, outcome: "ok" | "failed", error?: unknown) => void;
 }
@@ -24,10 +22,8 @@ export async function runController(options: ControllerOptions): Promise<void> {
   await Promise.all(Array.from({ length: options.workers }, () => work(options)));
 }
 
-async function work({ queue, reconcile, ready, onResult }: ControllerOptions): Promise<void> {
+async function work({ queue, reconcile, onResult }: ControllerOptions): Promise<void> {
   for (;;) {
-    // Closing the queue ends also a worker whose caches were never filled.
-    if (ready !== undefined) await Promise.race([ready, queue.closed]);
     const key = await queue.next();
     if (key === undefined) return;
     try {

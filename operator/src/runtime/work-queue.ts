@@ -22,16 +22,10 @@ export class WorkQueue {
   readonly #heldUntilMs = new Map<string, number>();
   readonly #waiters: ((key: string | undefined) => void)[] = [];
   #closed = false;
-  readonly #closing = Promise.withResolvers<void>();
 
   constructor(clock: Clock, random: Random) {
     this.#clock = clock;
     this.#random = random;
-  }
-
-  /** Resolves when the queue is closed. */
-  get closed(): Promise<void> {
-    return this.#closing.promise;
   }
 
   /** Keys that are due now. */
@@ -113,7 +107,6 @@ export class WorkQueue {
   /** Drops what waits; workers get undefined from next() once they are done with what they have. */
   close(): void {
     this.#closed = true;
-    this.#closing.resolve();
     for (const { cancel } of this.#delayed.values()) cancel();
     this.#delayed.clear();
     this.#ready.length = 0;

@@ -9,8 +9,9 @@ import { delimiter, join } from "node:path";
 import {
   HttpKubeClient,
   type KubeClient,
-  type KubeConnection,
+  type KubeTimeouts,
   makeServingCertificate,
+  type OnKubeRequest,
   openKubeConnection,
 } from "@belay/operator/internal";
 import { eventually } from "../eventually.ts";
@@ -51,7 +52,13 @@ export type ControlPlaneUser = "admin" | "nobody";
 
 export interface ControlPlaneClient extends AsyncDisposable {
   readonly client: KubeClient;
-  readonly connection: KubeConnection;
+}
+
+export interface ConnectOptions {
+  /** Default: the admin's. */
+  readonly kubeconfigFile?: string;
+  readonly onRequest?: OnKubeRequest;
+  readonly timeouts?: KubeTimeouts;
 }
 
 /**
@@ -104,11 +111,13 @@ export class ControlPlane implements AsyncDisposable {
     return file;
   }
 
-  async connect(kubeconfigFile: string = this.kubeconfig()): Promise<ControlPlaneClient> {
-    const connection = await openKubeConnection({ kubeconfigFile, nowMs: () => performance.now() });
+  async connect({ kubeconfigFile, onRequest, timeouts }: ConnectOptions = {}): Promise<ControlPlaneClient> {
+    const connection = await openKubeConnection({
+      kubeconfigFile: kubeconfigFile ?? this.kubeconfig(),
+      nowMs: () => performance.now(),
+    });
     return {
-      client: new HttpKubeClient(connection),
-      connection,
+      client: new HttpKubeClient(connection, onRequest, timeouts),
       [Symbol.asyncDispose]: () => connection.close(),
     };
   }
