@@ -1,4 +1,4 @@
-import type { KubeClient, KubeObject } from "../kube/kube-client.ts";
+import { type KubeClient, KubeError, type KubeObject } from "../kube/kube-client.ts";
 import { RESOURCES } from "../kube/resources.ts";
 import { METRICS_GROUP, METRICS_VERSION } from "./custom-metrics.ts";
 
@@ -6,6 +6,7 @@ interface ApiService extends KubeObject {
   readonly spec?: { readonly service?: { readonly name: string; readonly namespace: string } };
 }
 
+const attempts = 5;
 const apiServiceName = `${METRICS_VERSION}.${METRICS_GROUP}`;
 
 interface WantedApiService extends KubeObject {
@@ -24,8 +25,19 @@ export interface ApiServiceOptions {
   readonly ownerClusterRole: string;
 }
 
-/** Registers our metrics API, or finds that somebody else's stands there, which is never touched. Rejects with 409 when it came meanwhile. */
+/** Registers our metrics API, or finds that somebody else's stands there, which is never touched. */
 export async function ensureApiService(options: ApiServiceOptions): Promise<ApiServiceState> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await lookAndRegister(options);
+    } catch (error) {
+      // Somebody wrote since we looked: mostly the API server, which notes there whether it reaches us.
+      if (attempt === attempts || !(error instanceof KubeError) || error.status !== 409) throw error;
+    }
+  }
+}
+
+async function lookAndRegister(options: ApiServiceOptions): Promise<ApiServiceState> {
   const { client, service, ownerClusterRole } = options;
   const existing = await client.get<ApiService>({ resource: RESOURCES.apiServices, name: apiServiceName });
   if (existing !== undefined && !isOurs(existing, service)) {
