@@ -36,7 +36,7 @@ export class Fleet implements AsyncDisposable {
   readonly #nodes = new Map<number, string>();
   #received = 0;
   #stopped = false;
-  #stopping = new Set<number>();
+  readonly #stopping = new Set<number>();
 
   constructor(options: FleetOptions) {
     this.#options = options;
@@ -75,12 +75,36 @@ export class Fleet implements AsyncDisposable {
 
   /** Closes some clients for good, as people who leave. */
   leave(count: number): void {
-    for (const [client, socket] of [...this.#sockets].slice(0, count)) {
-      this.#stopping.add(client);
-      this.#sockets.delete(client);
-      this.#nodes.delete(client);
-      socket.close(1000);
+    for (const client of [...this.#sockets.keys()].slice(0, count)) this.#end(client);
+  }
+
+  /** Everybody leaves but so many clients of each node. */
+  leaveAllBut(perNode: number): void {
+    const kept = new Map<string, number>();
+    for (const [client, node] of [...this.#nodes]) {
+      const count = kept.get(node) ?? 0;
+      if (count < perNode) kept.set(node, count + 1);
+      else this.#end(client);
     }
+  }
+
+  /** Everybody connects anew, at the rate, so that a Service can spread them over the pods there are now. */
+  async spread(): Promise<void> {
+    const pauseMs = 1000 / (this.#options.openPerSecond ?? 100);
+    for (const [client, socket] of [...this.#sockets]) {
+      this.#nodes.delete(client);
+      socket.removeAllListeners("close");
+      socket.close(1000);
+      this.#connect(client);
+      await sleep(pauseMs);
+    }
+  }
+
+  #end(client: number): void {
+    this.#stopping.add(client);
+    this.#nodes.delete(client);
+    this.#sockets.get(client)?.close(1000);
+    this.#sockets.delete(client);
   }
 
   #connect(client: number): void {

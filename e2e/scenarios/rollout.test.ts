@@ -84,5 +84,6 @@ test("an image change under 500 sockets and 100 messages/s: every pod replaced, 
   expect(oldStories.every((story) => story?.gatedAtMs !== undefined && story.deletedAtMs !== undefined)).toBe(true);
   expect(watch.stories.size).toBe(6);
   expect(publisher.failures).toEqual([]);
+  expect(publisher.accepted / (tookMs / 1000)).toBeGreaterThan(90);
   expect(done.status?.lastRollout).toMatchObject({ killedUndrained: 0 });
 }, 400_000);

@@ -261,6 +261,7 @@ class GatewayApp implements Gateway {
     return createHttpServer({
       router: (path) => api(path) ?? open.get(path) ?? websocketRoute(path) ?? this.#deps.extraRoutes?.(path),
       onUpgrade: (request, stream, head) => this.#websockets.handleUpgrade(request, stream, head),
+      isLeaving: () => this.#isGateClosed,
       onFault: (error) => this.#onFault(error),
     });
   }

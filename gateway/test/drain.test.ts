@@ -165,3 +165,11 @@ test("[DRN6] SIGTERM after a finished drain exits at once", async () => {
   expect(await gateway.exited).toBe(0);
   expect(performance.now() - startMs).toBeLessThan(1000);
 });
+
+test("[DRN7] once the gate is closed an answer ends its connection, so that API callers go elsewhere before the pod does", async () => {
+  await using gateway = await startGateway();
+  const ask = (): Promise<Response> => fetch(`${gateway.httpUrl}/healthz`);
+  expect((await ask()).headers.get("connection")).toBe("keep-alive");
+  await callControl(gateway, "/drain", { term: 1, deadlineSeconds: 60, ratePerSecond: 1, reason: "rollout" });
+  expect((await ask()).headers.get("connection")).toBe("close");
+});

@@ -17,6 +17,8 @@ export interface HttpServerOptions {
   readonly router: Router;
   readonly onUpgrade?: (request: IncomingMessage, stream: Duplex, head: Buffer) => void;
   readonly onFault: (error: unknown) => void;
+  /** The pod is being emptied: callers that keep connections open are sent elsewhere with their next answer (DRN7). */
+  readonly isLeaving?: () => boolean;
 }
 
 /** Most bytes of a request's headers (HS6). */
@@ -27,8 +29,12 @@ const REQUEST_TIMEOUT_MS = 15_000;
 /** Longer than load balancers keep an idle connection, so that they close it and not we under a request. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 
+/** What answers under way get to finish when the server stops, milliseconds. */
+const FINISH_MS = 1_000;
+
 /** An HTTP/1.1 server with bounds on everything a stranger may send. */
-export function createHttpServer({ router, onUpgrade, onFault }: HttpServerOptions): Server {
+export function createHttpServer(options: HttpServerOptions): Server {
+  const { onUpgrade } = options;
   const server = createServer(
     {
       maxHeaderSize: MAX_HEADER_BYTES,
@@ -38,7 +44,7 @@ export function createHttpServer({ router, onUpgrade, onFault }: HttpServerOptio
       connectionsCheckingInterval: 2000,
       noDelay: true,
     },
-    (request, response) => serve({ router, onFault }, request, response),
+    (request, response) => serve(options, request, response),
   );
   server.on("clientError", onClientError);
   server.on("upgrade", (request, stream, head) => {
@@ -48,7 +54,12 @@ export function createHttpServer({ router, onUpgrade, onFault }: HttpServerOptio
   return server;
 }
 
-function serve({ router, onFault }: HttpServerOptions, request: IncomingMessage, response: ServerResponse): void {
+function serve(
+  { router, onFault, isLeaving }: HttpServerOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
+  if (isLeaving?.() === true) response.setHeader("Connection", "close");
   const route = router(splitUrl(request.url ?? "").path);
   if (route === undefined) sendText(request, response, 404, "no such path");
   else if (!route.methods.includes(request.method ?? "")) {
@@ -87,10 +98,12 @@ export function listen(
   return promise;
 }
 
-/** Takes no more connections; those that wait for a request are cut, answers under way are finished. */
-export function closeServer(server: Server): Promise<void> {
+/** Takes no more connections; those that wait for a request are cut, answers under way get a second to finish. */
+export async function closeServer(server: Server): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
+  const late = setTimeout(() => server.closeAllConnections(), FINISH_MS);
   server.close(() => resolve());
-  server.closeAllConnections();
-  return promise;
+  server.closeIdleConnections();
+  await promise;
+  clearTimeout(late);
 }
