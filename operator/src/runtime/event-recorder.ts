@@ -20,9 +20,13 @@ export interface EventNote {
 }
 
 interface Told {
+  readonly about: KubeObject;
+  readonly note: EventNote;
   readonly name: string;
-  count: number;
   readonly firstMs: number;
+  /** How often it was said, and how often it was when it was last written. */
+  count: number;
+  written: number;
 }
 
 interface Event extends KubeObject {
@@ -49,15 +53,45 @@ export class EventRecorder {
   }
 
   record(about: KubeObject, note: EventNote): void {
-    const { clock, onError } = this.#options;
+    const { clock } = this.#options;
     const nowMs = clock.nowMs();
     const uid = about.metadata.uid ?? "";
     if (!this.#mayTell(uid, nowMs)) return;
     const key = [uid, note.type, note.reason, note.action, note.note].join("\n");
-    const told = this.#told.get(key);
-    const again = told !== undefined && nowMs - told.firstMs < seriesMs;
-    const sent = again ? this.#repeat(about, told) : this.#create(about, note, key);
-    sent.catch((error: unknown) => onError?.(error));
+    const before = this.#told.get(key);
+    if (before !== undefined && nowMs - before.firstMs < seriesMs) {
+      before.count += 1;
+      // Whoever is writing it now will see the new count.
+      if (before.count - before.written === 1) void this.#write(key, before);
+      return;
+    }
+    this.#sequence += 1;
+    const suffix = `${clock.date().getTime().toString(16)}.${this.#sequence.toString(16)}`;
+    const told = {
+      about,
+      note,
+      name: `${about.metadata.name.slice(0, 220)}.${suffix}`,
+      firstMs: nowMs,
+      count: 1,
+      written: 0,
+    };
+    this.#told.set(key, told);
+    void this.#write(key, told);
+  }
+
+  /** One write of an event at a time: of two counts on their way the smaller could arrive last. */
+  async #write(key: string, told: Told): Promise<void> {
+    try {
+      while (told.written < told.count) {
+        const { count } = told;
+        await (told.written === 0 ? this.#create(told) : this.#repeat(told, count));
+        told.written = told.written === 0 ? 1 : count;
+      }
+    } catch (error) {
+      // What was not written cannot be repeated: the next time it is told anew.
+      if (this.#told.get(key) === told) this.#told.delete(key);
+      this.#options.onError?.(error);
+    }
   }
 
   #mayTell(uid: string, nowMs: number): boolean {
@@ -72,40 +106,28 @@ export class EventRecorder {
     return count <= perMinute;
   }
 
-  async #create(about: KubeObject, note: EventNote, key: string): Promise<void> {
+  async #create({ about, note, name: eventName }: Told): Promise<void> {
     const { client, clock, instance } = this.#options;
     const { name, namespace = "default", uid, resourceVersion } = about.metadata;
-    const date = clock.date();
-    this.#sequence += 1;
-    const eventName = `${name.slice(0, 220)}.${date.getTime().toString(16)}.${this.#sequence.toString(16)}`;
-    const told = { name: eventName, count: 1, firstMs: clock.nowMs() };
-    this.#told.set(key, told);
-    try {
-      await client.create<Event>(RESOURCES.events, {
-        apiVersion: "events.k8s.io/v1",
-        kind: "Event",
-        metadata: { name: eventName, namespace },
-        eventTime: microTime(date),
-        reportingController: "belay.dev/operator",
-        reportingInstance: instance.slice(0, 128),
-        regarding: { apiVersion: about.apiVersion, kind: about.kind, name, namespace, uid, resourceVersion },
-        ...note,
-        note: cutToBytes(note.note, noteBytes),
-      });
-    } catch (error) {
-      // What was never written cannot be repeated: the next time it is told anew.
-      if (this.#told.get(key) === told) this.#told.delete(key);
-      throw error;
-    }
+    await client.create<Event>(RESOURCES.events, {
+      apiVersion: "events.k8s.io/v1",
+      kind: "Event",
+      metadata: { name: eventName, namespace },
+      eventTime: microTime(clock.date()),
+      reportingController: "belay.dev/operator",
+      reportingInstance: instance.slice(0, 128),
+      regarding: { apiVersion: about.apiVersion, kind: about.kind, name, namespace, uid, resourceVersion },
+      ...note,
+      note: cutToBytes(note.note, noteBytes),
+    });
   }
 
-  async #repeat(about: KubeObject, told: Told): Promise<void> {
+  async #repeat({ about, name }: Told, count: number): Promise<void> {
     const { client, clock } = this.#options;
-    told.count += 1;
     const namespace = about.metadata.namespace ?? "default";
     await client.patch(
-      { resource: RESOURCES.events, name: told.name, namespace },
-      { type: "merge", body: { series: { count: told.count, lastObservedTime: microTime(clock.date()) } } },
+      { resource: RESOURCES.events, name, namespace },
+      { type: "merge", body: { series: { count, lastObservedTime: microTime(clock.date()) } } },
     );
   }
 }
