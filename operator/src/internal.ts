@@ -18,3 +18,4 @@ export * from "./metrics-api/certificates.ts";
 export * from "./metrics-api/custom-metrics.ts";
 export * from "./metrics-api/front-proxy.ts";
 export * from "./metrics-api/metrics-server.ts";
+export * from "./rbac.ts";

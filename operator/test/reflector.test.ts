@@ -1,4 +1,5 @@
 import { type KubeObject, KubeError, Reflector, RESOURCES, Store } from "@belay/operator/internal";
+import { fc, test as propTest } from "@fast-check/vitest";
 import { FakeClock, MemoryKube, settle } from "@belay/testkit";
 import { expect, test } from "vitest";
 
@@ -98,3 +99,128 @@ test("[RT10] 429 with Retry-After is waited for", async () => {
   await it.clock.advance(2_000);
   expect(it.kube.calls.length).toBe(calls + 1);
 });
+
+test("[RT7] a watch whose time is up goes on where it was, without a pause and without a list", async () => {
+  await using it = await follow();
+  await it.clock.advance(60_000);
+  it.kube.endWatches();
+  await settle();
+  await it.kube.create(RESOURCES.configMaps, configMap("next", "1"));
+  await settle();
+  expect(it.store.get("ns", "next")).toBeDefined();
+  expect([it.restarts, it.kube.calls.filter((call) => call === "list configmaps").length]).toEqual([[], 1]);
+});
+
+test("[RT9] a server that ends every watch at once, even after a bookmark, is not asked in a hot loop", async () => {
+  await using it = await follow();
+  it.kube.endWatches();
+  for (let n = 0; n < 200; n++) {
+    it.kube.sendBookmarks();
+    it.kube.endWatches();
+    await it.clock.advance(100);
+  }
+  const watches = it.kube.calls.filter((call) => call === "watch configmaps").length;
+  expect(watches).toBeGreaterThan(3);
+  expect(watches).toBeLessThan(80);
+});
+
+test("[RT8] a list that loses its history between two pages starts again", async () => {
+  const [kube, clock] = [new MemoryKube(), new FakeClock()];
+  for (let n = 0; n < 1_200; n++) await kube.create(RESOURCES.configMaps, configMap(`c-${n}`, "1"));
+  let lists = 0;
+  kube.fault = (verb) => {
+    if (verb === "list") lists += 1;
+    return verb === "list" && lists === 2 ? new KubeError(410, "Expired", "continue token expired") : undefined;
+  };
+  const store = new Store<ConfigMap>();
+  const reflector = new Reflector({
+    client: kube,
+    resource: RESOURCES.configMaps,
+    store,
+    clock,
+    random: () => 0.5,
+  });
+  reflector.start();
+  await clock.advance(1_000);
+  await reflector.synced;
+  // One page, the one that failed, and three more.
+  expect([store.size, lists]).toEqual([1_200, 5]);
+  await reflector.close();
+});
+
+test("[RT6] one store filled from two namespaces keeps each when the other is listed again", async () => {
+  const [kube, clock] = [new MemoryKube(), new FakeClock()];
+  const store = new Store<ConfigMap>();
+  const inNamespace = (namespace: string): ConfigMap => ({
+    ...configMap("same", "1"),
+    metadata: { name: "same", namespace },
+  });
+  for (const namespace of ["one", "two", "three"]) await kube.create(RESOURCES.configMaps, inNamespace(namespace));
+  const reflectors = ["one", "two"].map(
+    (namespace) =>
+      new Reflector({ client: kube, resource: RESOURCES.configMaps, namespace, store, clock, random: () => 0.5 }),
+  );
+  for (const reflector of reflectors) reflector.start();
+  await Promise.all(reflectors.map(({ synced }) => synced));
+  await kube.delete({ resource: RESOURCES.configMaps, namespace: "one", name: "same" });
+  kube.compact();
+  await clock.advance(10_000);
+  expect(store.list().map(({ metadata }) => metadata.namespace)).toEqual(["two"]);
+  await Promise.all(reflectors.map((reflector) => reflector.close()));
+});
+
+const disturbance = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant("set" as const), name: fc.constantFrom("a", "b", "c", "d") }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ kind: fc.constant("delete" as const), name: fc.constantFrom("a", "b", "c", "d") }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.constantFrom("cut", "compact", "end", "bookmark", "down", "busy", "up").map((kind) => ({ kind })),
+  },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant("pass" as const), ms: fc.nat(20_000) }) },
+);
+
+propTest.prop([fc.array(disturbance, { maxLength: 50, size: "max" })], { numRuns: 100 })(
+  "[RT9] whatever is cut, forgotten or refused meanwhile, in the end the store is what the server has, and listeners have heard it",
+  async (steps) => {
+    await using it = await follow();
+    const heard = new Map(it.store.list().map((object) => [object.metadata.name, object.data["n"]]));
+    it.store.onChange((before, after) => {
+      expect(heard.get((before ?? after)?.metadata.name ?? "")).toBe(before?.data["n"]);
+      // Never back to what it was before, as when a watch resumes too early.
+      if (before !== undefined && after !== undefined)
+        expect(Number(after.data["n"])).toBeGreaterThan(Number(before.data["n"]));
+      if (after === undefined) heard.delete(before?.metadata.name ?? "");
+      else heard.set(after.metadata.name, after.data["n"]);
+    });
+    // Writes go around the fault: only the reflector's line is disturbed.
+    let fault: Error | undefined;
+    it.kube.fault = (verb) => (verb === "list" || verb === "watch" ? fault : undefined);
+    for (const [n, each] of steps.entries()) {
+      const ref = { resource: RESOURCES.configMaps, namespace: "ns", name: "name" in each ? each.name : "" };
+      const effects: Readonly<Record<string, () => unknown>> = {
+        set: () => it.kube.apply(ref.resource, configMap(ref.name, String(n)), { fieldManager: "t", force: true }),
+        delete: () => it.kube.delete(ref),
+        cut: () => it.kube.cutWatches(),
+        compact: () => it.kube.compact(),
+        end: () => it.kube.endWatches(),
+        bookmark: () => it.kube.sendBookmarks(),
+        down: () => ((fault = new TypeError("fetch failed")), it.kube.cutWatches()),
+        busy: () => ((fault = new KubeError(429, "TooManyRequests", "later", 5)), it.kube.cutWatches()),
+        up: () => (fault = undefined),
+        pass: () => it.clock.advance("ms" in each ? each.ms : 0),
+      };
+      await effects[each.kind]?.();
+    }
+    fault = undefined;
+    await it.clock.advance(31_000);
+    const { items } = await it.kube.list<ConfigMap>(RESOURCES.configMaps, { namespace: "ns" });
+    const truth = Object.fromEntries(items.map((object) => [object.metadata.name, object.data["n"]]));
+    expect(Object.fromEntries(it.store.list().map((object) => [object.metadata.name, object.data["n"]]))).toEqual(
+      truth,
+    );
+    expect(Object.fromEntries(heard)).toEqual(truth);
+  },
+);

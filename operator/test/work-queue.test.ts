@@ -1,4 +1,5 @@
-import { runController, WorkQueue } from "@belay/operator/internal";
+import { fc, test as propTest } from "@fast-check/vitest";
+import { KubeError, runController, WorkQueue } from "@belay/operator/internal";
 import { FakeClock, settle } from "@belay/testkit";
 import { expect, test } from "vitest";
 
@@ -83,3 +84,110 @@ test("[RT15] a reconcile that throws costs its key a pause and nobody else anyth
   queue.close();
   await running;
 });
+
+test("[RT10] a key about which the server asked to be left alone is not handed out before, whoever adds it", async () => {
+  const { clock, queue } = make();
+  queue.addAfter("a", 1_000);
+  queue.addAfterFailure("a", 12_000);
+  queue.add("a");
+  queue.add("b");
+  expect(await queue.next()).toBe("b");
+  await clock.advance(11_999);
+  expect(queue.depth).toBe(0);
+  await clock.advance(1);
+  expect(await queue.next()).toBe("a");
+  queue.forget("a");
+  queue.done("a");
+  queue.add("a");
+  expect(queue.depth).toBe(1);
+});
+
+test("[RT20] an outage costs a key at most 30 s a try, a refusal up to 1,000 s", async () => {
+  const { clock, queue } = make();
+  const tries = { away: [] as number[], refused: [] as number[] };
+  const running = runController({
+    queue,
+    workers: 1,
+    reconcile: (key) => {
+      tries[key as keyof typeof tries].push(clock.nowMs());
+      throw key === "away" ? new TypeError("fetch failed") : new KubeError(422, "Invalid", "no");
+    },
+  });
+  queue.add("away");
+  queue.add("refused");
+  await clock.advance(4 * 3_600_000);
+  const longest = (times: readonly number[]): number =>
+    Math.max(...times.slice(1).map((atMs, n) => atMs - (times[n] ?? 0)));
+  expect([longest(tries.away), longest(tries.refused)]).toEqual([22_500, 750_000]);
+  queue.close();
+  await running;
+});
+
+test("[RT15] closing lets what is in hand finish, and hands out nothing more", async () => {
+  const { clock, queue } = make();
+  const inHand = Promise.withResolvers<Record<string, never>>();
+  const seen: string[] = [];
+  const running = runController({
+    queue,
+    workers: 1,
+    reconcile: (key) => {
+      seen.push(key);
+      return inHand.promise;
+    },
+  });
+  for (const key of ["a", "b"]) queue.add(key);
+  queue.addAfter("c", 10);
+  await settle();
+  queue.close();
+  queue.add("d");
+  await clock.advance(100);
+  inHand.resolve({});
+  await running;
+  expect([seen, clock.waiting]).toEqual([["a"], 0]);
+});
+
+const step = fc.oneof(
+  fc.record({ kind: fc.constant("add" as const), key: fc.constantFrom("a", "b", "c") }),
+  fc.record({ kind: fc.constant("later" as const), key: fc.constantFrom("a", "b", "c"), ms: fc.nat(50) }),
+  fc.record({ kind: fc.constant("finish" as const), fails: fc.boolean(), retryAfterMs: fc.constantFrom(0, 0, 30) }),
+  fc.record({ kind: fc.constant("pass" as const), ms: fc.nat(40) }),
+);
+
+propTest.prop([fc.array(step, { maxLength: 60, size: "max" })], { numRuns: 150 })(
+  "[RT12] whatever happens: never two workers on a key, and what was added is worked on after it was added",
+  async (steps) => {
+    const { clock, queue } = make();
+    const inHand: { key: string; finish: (error?: Error) => void }[] = [];
+    const owed = new Set<string>();
+    const running = runController({
+      queue,
+      workers: 2,
+      reconcile: (key) => {
+        if (inHand.some((each) => each.key === key)) throw new Error(`two workers on ${key}`);
+        owed.delete(key);
+        const { promise, resolve, reject } = Promise.withResolvers<Record<string, never>>();
+        const finish = (error?: Error): void => (error === undefined ? resolve({}) : reject(error));
+        inHand.push({ key, finish });
+        return promise;
+      },
+      onResult: (_key, _outcome, error) => expect(String(error)).not.toContain("two workers"),
+    });
+    for (const each of steps) {
+      if (each.kind === "add" || each.kind === "later") {
+        owed.add(each.key);
+        if (each.kind === "add") queue.add(each.key);
+        else queue.addAfter(each.key, each.ms);
+      } else if (each.kind === "finish") {
+        inHand.shift()?.finish(each.fails ? new KubeError(429, "x", "x", each.retryAfterMs / 1_000) : undefined);
+      } else await clock.advance(each.ms);
+      await settle();
+    }
+    for (let round = 0; round < 200 && (owed.size > 0 || inHand.length > 0); round++) {
+      for (const { finish } of inHand.splice(0)) finish();
+      await clock.advance(1_000);
+    }
+    expect([owed.size, inHand.length]).toEqual([0, 0]);
+    queue.close();
+    await running;
+  },
+);

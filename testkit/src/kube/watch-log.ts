@@ -45,7 +45,7 @@ export class WatchLog {
   }
 
   compact(): void {
-    this.#forgottenUpTo = this.#entries.at(-1)?.version ?? 0;
+    this.#forgottenUpTo = this.#entries.at(-1)?.version ?? this.#forgottenUpTo;
     this.#entries.length = 0;
     this.cut();
   }

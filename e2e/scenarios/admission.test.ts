@@ -1,0 +1,32 @@
+import { invalidClusters } from "@belay/testkit";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import * as given from "../given.ts";
+import { kubectl } from "../kubectl.ts";
+
+describe("an invalid RealtimeCluster is refused by the API server, with the field and the rule", () => {
+  let ns: given.Namespace;
+  beforeAll(async () => {
+    ns = await given.namespace("e2e-admission");
+  });
+  afterAll(async () => {
+    expect(await kubectl(["-n", ns.name, "get", "rtc", "-o", "name"])).toBe("");
+    await ns[Symbol.asyncDispose]();
+  });
+
+  test("there are at least 20 kinds", () => {
+    expect(invalidClusters.length).toBeGreaterThanOrEqual(20);
+  });
+
+  test.each(invalidClusters.map((each) => [each.title, each] as const))(
+    "%s",
+    async (_title, { name = "refused", spec, refusal }) => {
+      const object = {
+        apiVersion: "belay.dev/v1alpha1",
+        kind: "RealtimeCluster",
+        metadata: { name, namespace: ns.name },
+        spec,
+      };
+      await expect(kubectl(["apply", "--validate=strict", "-f", "-"], object)).rejects.toThrow(refusal);
+    },
+  );
+});
