@@ -4,7 +4,7 @@ import { readdir, readFile } from "node:fs/promises";
  * The process ids of a pod's containers on this machine. The local provider's Kubernetes nodes are network namespaces of this
  * machine, so a container's process is an ordinary process whose cgroup names the pod.
  */
-export async function processesOfPod(podUid: string, command: string): Promise<readonly number[]> {
+async function processesOfPod(podUid: string, command: string): Promise<readonly number[]> {
   const found: number[] = [];
   for (const entry of await readdir("/proc")) {
     if (!/^\d+$/.test(entry)) continue;

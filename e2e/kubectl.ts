@@ -19,7 +19,7 @@ export interface Seen {
   readonly status?: Record<string, unknown>;
 }
 
-export class KubectlError extends Error {
+class KubectlError extends Error {
   readonly stderr: string;
 
   constructor(args: readonly string[], stderr: string) {

@@ -1,4 +1,4 @@
-import { invalidClusters } from "@belay/testkit";
+import { invalidChanges, invalidClusters } from "@belay/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as given from "../given.ts";
 import { kubectl } from "../kubectl.ts";
@@ -27,6 +27,15 @@ describe("an invalid RealtimeCluster is refused by the API server, with the fiel
         spec,
       };
       await expect(kubectl(["apply", "--validate=strict", "-f", "-"], object)).rejects.toThrow(refusal);
+    },
+  );
+
+  test.each(invalidChanges.map((each, index) => [each.title, { ...each, name: `changed-${index}` }] as const))(
+    "%s",
+    async (_title, { name, from, to, refusal }) => {
+      await given.realtimeCluster(ns, name, from);
+      await expect(given.patchCluster(ns, name, to)).rejects.toThrow(refusal);
+      await kubectl(["-n", ns.name, "delete", "rtc", name]);
     },
   );
 });

@@ -5,7 +5,7 @@ import { type Fields, isFields, type Json } from "./json-patches.ts";
 export type Owned = ReadonlyMap<string, ReadonlySet<string>>;
 
 /** Paths of the leaves of an applied configuration, `/`-joined. Identity fields are nobody's. */
-export function leafPaths(value: Json, prefix = ""): ReadonlySet<string> {
+function leafPaths(value: Json, prefix = ""): ReadonlySet<string> {
   const paths = new Set<string>();
   if (!isFields(value) || Object.keys(value).length === 0) {
     paths.add(prefix);

@@ -10,7 +10,7 @@ export interface Change {
   readonly before: KubeObject | undefined;
 }
 
-export interface Bookmark {
+interface Bookmark {
   readonly bookmark: true;
   readonly version: number;
 }
