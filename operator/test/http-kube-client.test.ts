@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,6 +10,7 @@ import {
   type KubeConnection,
   KubeError,
   type KubeObject,
+  makeServingCertificate,
   openKubeConnection,
   RESOURCES,
   type WatchEvent,
@@ -253,4 +255,46 @@ test("[RT19] a rotated token is used within two minutes; one that cannot be read
   await rm(tokenFile);
   await later(3_600_000);
   expect(tokens.at(-1)).toBe("Bearer second");
+});
+
+test("[RT19] a CA that was replaced is trusted on the next connections, the one before no more", async () => {
+  const [old, replaced] = await Promise.all([
+    makeServingCertificate(["localhost"], new Date()),
+    makeServingCertificate(["localhost"], new Date()),
+  ]);
+  const server = createTlsServer(old, (_request, response) => response.end(JSON.stringify(pod("p", "1"))));
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const directory = await mkdtemp(join(tmpdir(), "belay-ca-"));
+  const [kubeconfigFile, caFile] = [join(directory, "config"), join(directory, "ca.crt")];
+  await writeFile(caFile, old.ca);
+  const cluster = {
+    server: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    "tls-server-name": "localhost",
+    "certificate-authority": caFile,
+  };
+  await writeFile(
+    kubeconfigFile,
+    JSON.stringify({
+      "current-context": "it",
+      clusters: [{ name: "it", cluster }],
+      users: [{ name: "it", user: { token: "t" } }],
+      contexts: [{ name: "it", context: { cluster: "it", user: "it" } }],
+    }),
+  );
+  const clock = { nowMs: 0 };
+  const connection = await openKubeConnection({ kubeconfigFile, nowMs: () => clock.nowMs });
+  onTestFinished(async () => {
+    await connection.close();
+    server.closeAllConnections();
+    server.close();
+    await rm(directory, { recursive: true });
+  });
+  const client = new HttpKubeClient(connection);
+  await client.get(ref);
+  server.setSecureContext(replaced);
+  server.closeAllConnections();
+  await expect(client.get(ref)).rejects.toThrow("certificate signature failure");
+  await writeFile(caFile, replaced.ca);
+  clock.nowMs += 30_000;
+  expect(await client.get(ref)).toMatchObject({ metadata: { name: "p" } });
 });

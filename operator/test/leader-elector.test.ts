@@ -82,3 +82,70 @@ test("[LE4] a leader that ends gives the lease back: the standby need not wait f
   await clock.advance(2_000);
   expect(b.elector.leading).toBe(true);
 });
+
+test("[LE3] the end of leading is told at the deadline, also while the renewal hangs", async () => {
+  const [kube, clock] = [new MemoryKube(), new FakeClock()];
+  const a = candidate(kube, clock, "a");
+  a.elector.start();
+  await clock.advance(1_000);
+  expect(a.changes).toEqual(["leads 0"]);
+  const hanging = Promise.withResolvers<undefined>();
+  kube.fault = () => hanging.promise;
+  await clock.advance(7_000);
+  expect(a.changes).toEqual(["leads 0", "stops 0"]);
+  // Nobody has taken the lease meanwhile: the first renewal that succeeds makes it the leader again, in the same term.
+  kube.fault = () => undefined;
+  hanging.resolve(undefined);
+  await clock.advance(2_000);
+  expect(a.changes).toEqual(["leads 0", "stops 0", "leads 0"]);
+});
+
+test("[LE3] a renewal that arrives after the standby took over does not make a second leader", async () => {
+  const [kube, clock] = [new MemoryKube(), new FakeClock()];
+  const [a, b] = [candidate(kube, clock, "a"), candidate(kube, clock, "b")];
+  a.elector.start();
+  await clock.advance(1_000);
+  // The renewal of the first hangs between reading and writing, until the second leads.
+  const hanging = Promise.withResolvers<undefined>();
+  kube.fault = (verb) => (verb === "update" ? hanging.promise : undefined);
+  await clock.advance(2_000);
+  kube.fault = () => undefined;
+  b.elector.start();
+  await clock.advance(12_000);
+  expect([a.elector.leading, b.elector.leading]).toEqual([false, true]);
+  hanging.resolve(undefined);
+  for (let second = 0; second < 10; second++) {
+    await clock.advance(1_000);
+    expect([a.elector.leading, b.elector.leading]).toEqual([false, true]);
+  }
+});
+
+test("[LE3] clocks that differ by hours change nothing: only what is seen to change counts", async () => {
+  const [kube, clock, late] = [new MemoryKube(), new FakeClock(), new FakeClock()];
+  await late.advance(5 * 3_600_000);
+  const [a, b] = [candidate(kube, clock, "a"), candidate(kube, late, "b")];
+  a.elector.start();
+  await clock.advance(1_000);
+  b.elector.start();
+  for (let second = 0; second < 60; second++) {
+    await Promise.all([clock.advance(1_000), late.advance(1_000)]);
+    expect([a.elector.leading, b.elector.leading]).toEqual([true, false]);
+  }
+});
+
+test("[LE4] ending does not wait longer than 3 s for an API server that hangs, and leads no more from the first moment", async () => {
+  const [kube, clock] = [new MemoryKube(), new FakeClock()];
+  const a = candidate(kube, clock, "a");
+  a.elector.start();
+  await clock.advance(1_000);
+  kube.fault = () => new Promise(() => undefined);
+  await clock.advance(2_000);
+  expect(a.elector.leading).toBe(true);
+  let ended = false;
+  const ending = a.elector.close().then(() => (ended = true));
+  expect([a.elector.leading, a.changes.at(-1)]).toEqual([false, "stops 0"]);
+  await clock.advance(2_999);
+  expect(ended).toBe(false);
+  await clock.advance(1);
+  expect([await ending, clock.waiting]).toEqual([true, 0]);
+});

@@ -8,6 +8,8 @@ import {
   makeServingCertificate,
   MetricsServer,
   needsRenewal,
+  proxiedUser,
+  trustBoth,
   RESOURCES,
   sharedCertificate,
 } from "@belay/operator/internal";
@@ -123,6 +125,53 @@ test("[MA3] the review names user, groups, metric and cluster, and its answer is
   expect(kube.calls).toHaveLength(2);
 });
 
+const proxyHeaders: FrontProxy = {
+  ca: "",
+  allowedNames: [],
+  usernameHeaders: ["X-Remote-User"],
+  groupHeaders: ["X-Remote-Group"],
+  extraPrefixes: ["X-Remote-Extra-"],
+};
+
+test("[MA3] a group whose name looks like two is one, and an extra key that is badly encoded stands for itself", () => {
+  expect(
+    proxiedUser(proxyHeaders, {
+      "x-remote-user": ["jane"],
+      "x-remote-group": ["harmless, system:masters", "other"],
+      "x-remote-extra-example.com%2fscopes": ["a"],
+      "x-remote-extra-%zz": ["b"],
+    }),
+  ).toEqual({
+    user: "jane",
+    groups: ["harmless, system:masters", "other"],
+    extra: { "example.com/scopes": ["a"], "%zz": ["b"] },
+  });
+  expect(proxiedUser(proxyHeaders, { "x-remote-user": [""], "x-remote-group": ["system:masters"] })).toBeUndefined();
+});
+
+test("[MA3] paths that are no metric are 404, whatever they contain", async () => {
+  await using it = await serve({ get: () => ({ value: 1, atMs: 0 }) });
+  const headers = { "X-Remote-User": "x" };
+  const hostile = ["//", "/%", "/..", `${path}/../..`, path.replace("shop", "sh%2fop"), `${path}x`, "*"];
+  for (const each of hostile) expect([each, (await it.ask("api-server", headers, each)).status]).toEqual([each, 404]);
+  expect((await it.ask("api-server", headers, `${path}?metricLabelSelector=a%3Db`)).status).toBe(200);
+});
+
+test("[MA4] while the API server hangs one review waits, not one per request; what failed is asked again", async () => {
+  const kube = new MemoryKube();
+  const access = new Access(kube, new FakeClock());
+  const hanging = Promise.withResolvers<Error>();
+  kube.fault = () => hanging.promise;
+  const user = { user: "hpa", groups: [], extra: {} };
+  const asked = Array.from({ length: 20 }, () => access.mayRead(user, { namespace: "shop", name: "chat" }));
+  hanging.resolve(new TypeError("fetch failed"));
+  const outcomes = await Promise.allSettled(asked);
+  expect(outcomes.every(({ status }) => status === "rejected")).toBe(true);
+  expect(kube.calls).toHaveLength(1);
+  kube.fault = () => undefined;
+  expect(await access.mayRead(user, { namespace: "shop", name: "chat" })).toBe(true);
+});
+
 test("[MA4] when the API server does not say whether the user may, the answer comes all the same after 1 s", async () => {
   const { promise } = Promise.withResolvers<boolean>();
   const asked = Promise.withResolvers<void>();
@@ -179,4 +228,53 @@ test("[MA6] replicas share one certificate; it is made anew 90 days before it en
   );
   const repaired = await sharedCertificate(options);
   expect(repaired.cert).toContain("BEGIN CERTIFICATE");
+});
+
+test("[MA5] somebody who is faster than our look is found on the second look", async () => {
+  const kube = new MemoryKube();
+  await kube.create(RESOURCES.clusterRoles, {
+    apiVersion: "rbac.authorization.k8s.io/v1",
+    kind: "ClusterRole",
+    metadata: { name: "belay-metrics" },
+  });
+  const foreign = {
+    apiVersion: "apiregistration.k8s.io/v1",
+    kind: "APIService",
+    metadata: { name: "v1beta2.custom.metrics.k8s.io" },
+    spec: { service: { namespace: "monitoring", name: "adapter" } },
+  };
+  let came = false;
+  kube.fault = async (verb, { plural }) => {
+    if (verb !== "create" || plural !== "apiservices" || came) return undefined;
+    came = true;
+    await kube.create(RESOURCES.apiServices, foreign);
+    return undefined;
+  };
+  const service = { namespace: "belay", name: "metrics", port: 443 };
+  expect(await ensureApiService({ client: kube, ca: "CA", service, ownerClusterRole: "belay-metrics" })).toEqual({
+    kind: "foreign",
+    service: "monitoring/adapter",
+  });
+  expect(await kube.get({ resource: RESOURCES.apiServices, name: foreign.metadata.name })).toMatchObject(foreign);
+});
+
+test("[MA6] a key or a CA that does not fit the certificate is made anew; a renewed one is trusted beside the one before", async () => {
+  const date = new Date();
+  const [mine, other] = await Promise.all([makeServingCertificate(names, date), makeServingCertificate(names, date)]);
+  expect(needsRenewal(mine, names, date)).toBe(false);
+  expect(needsRenewal({ ...mine, key: other.key }, names, date)).toBe(true);
+  expect(needsRenewal({ ...mine, ca: other.ca }, names, date)).toBe(true);
+  for (const rubbish of ["", "rubbish", mine.cert.slice(0, 200)])
+    for (const part of ["ca", "cert", "key"])
+      expect(needsRenewal({ ...mine, [part]: rubbish }, names, date)).toBe(true);
+  const renewed = trustBoth(other, mine.ca);
+  expect([needsRenewal(renewed, names, date), needsRenewal({ ...mine, ca: renewed.ca }, names, date)]).toEqual([
+    false,
+    false,
+  ]);
+  // The third trusts the second, not the first: bundles do not grow.
+  const third = trustBoth(await makeServingCertificate(names, date), renewed.ca);
+  expect(third.ca.match(/BEGIN CERTIFICATE/g)).toHaveLength(2);
+  expect(needsRenewal({ ...mine, ca: third.ca }, names, date)).toBe(true);
+  expect(trustBoth(other, "rubbish").ca).toBe(other.ca);
 });

@@ -1,5 +1,5 @@
 import { type KubeObject, KubeError, Reflector, RESOURCES, Store } from "@belay/operator/internal";
-import { fc, test as propTest } from "@fast-check/vitest";
+import { fc, test as prop } from "@fast-check/vitest";
 import { FakeClock, MemoryKube, settle } from "@belay/testkit";
 import { expect, test } from "vitest";
 
@@ -151,11 +151,8 @@ test("[RT8] a list that loses its history between two pages starts again", async
 test("[RT6] one store filled from two namespaces keeps each when the other is listed again", async () => {
   const [kube, clock] = [new MemoryKube(), new FakeClock()];
   const store = new Store<ConfigMap>();
-  const inNamespace = (namespace: string): ConfigMap => ({
-    ...configMap("same", "1"),
-    metadata: { name: "same", namespace },
-  });
-  for (const namespace of ["one", "two", "three"]) await kube.create(RESOURCES.configMaps, inNamespace(namespace));
+  for (const namespace of ["one", "two", "three"])
+    await kube.create(RESOURCES.configMaps, { ...configMap("same", "1"), metadata: { name: "same", namespace } });
   const reflectors = ["one", "two"].map(
     (namespace) =>
       new Reflector({ client: kube, resource: RESOURCES.configMaps, namespace, store, clock, random: () => 0.5 }),
@@ -182,7 +179,7 @@ const disturbance = fc.oneof(
   { weight: 3, arbitrary: fc.record({ kind: fc.constant("pass" as const), ms: fc.nat(20_000) }) },
 );
 
-propTest.prop([fc.array(disturbance, { maxLength: 50, size: "max" })], { numRuns: 100 })(
+prop.prop([fc.array(disturbance, { maxLength: 50, size: "max" })], { numRuns: 100 })(
   "[RT9] whatever is cut, forgotten or refused meanwhile, in the end the store is what the server has, and listeners have heard it",
   async (steps) => {
     await using it = await follow();

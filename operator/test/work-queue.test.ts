@@ -1,4 +1,4 @@
-import { fc, test as propTest } from "@fast-check/vitest";
+import { fc, test as prop } from "@fast-check/vitest";
 import { KubeError, runController, WorkQueue } from "@belay/operator/internal";
 import { FakeClock, settle } from "@belay/testkit";
 import { expect, test } from "vitest";
@@ -102,6 +102,11 @@ test("[RT10] a key about which the server asked to be left alone is not handed o
   expect(queue.depth).toBe(1);
 });
 
+/** The longest time between two tries. */
+function longest(times: readonly number[]): number {
+  return Math.max(...times.slice(1).map((atMs, n) => atMs - (times[n] ?? 0)));
+}
+
 test("[RT20] an outage costs a key at most 30 s a try, a refusal up to 1,000 s", async () => {
   const { clock, queue } = make();
   const tries = { away: [] as number[], refused: [] as number[] };
@@ -116,8 +121,6 @@ test("[RT20] an outage costs a key at most 30 s a try, a refusal up to 1,000 s",
   queue.add("away");
   queue.add("refused");
   await clock.advance(4 * 3_600_000);
-  const longest = (times: readonly number[]): number =>
-    Math.max(...times.slice(1).map((atMs, n) => atMs - (times[n] ?? 0)));
   expect([longest(tries.away), longest(tries.refused)]).toEqual([22_500, 750_000]);
   queue.close();
   await running;
@@ -146,14 +149,19 @@ test("[RT15] closing lets what is in hand finish, and hands out nothing more", a
   expect([seen, clock.waiting]).toEqual([["a"], 0]);
 });
 
-const step = fc.oneof(
-  fc.record({ kind: fc.constant("add" as const), key: fc.constantFrom("a", "b", "c") }),
-  fc.record({ kind: fc.constant("later" as const), key: fc.constantFrom("a", "b", "c"), ms: fc.nat(50) }),
-  fc.record({ kind: fc.constant("finish" as const), fails: fc.boolean(), retryAfterMs: fc.constantFrom(0, 0, 30) }),
-  fc.record({ kind: fc.constant("pass" as const), ms: fc.nat(40) }),
-);
+interface Step {
+  readonly kind: "add" | "later" | "succeed" | "fail" | "pass";
+  readonly key: string;
+  readonly ms: number;
+}
 
-propTest.prop([fc.array(step, { maxLength: 60, size: "max" })], { numRuns: 150 })(
+const step: fc.Arbitrary<Step> = fc.record({
+  kind: fc.constantFrom("add", "later", "succeed", "fail", "pass"),
+  key: fc.constantFrom("a", "b", "c"),
+  ms: fc.nat(50),
+});
+
+prop.prop([fc.array(step, { maxLength: 60, size: "max" })], { numRuns: 150 })(
   "[RT12] whatever happens: never two workers on a key, and what was added is worked on after it was added",
   async (steps) => {
     const { clock, queue } = make();
@@ -172,14 +180,21 @@ propTest.prop([fc.array(step, { maxLength: 60, size: "max" })], { numRuns: 150 }
       },
       onResult: (_key, _outcome, error) => expect(String(error)).not.toContain("two workers"),
     });
+    const effects = {
+      add: ({ key }: Step) => {
+        owed.add(key);
+        queue.add(key);
+      },
+      later: ({ key, ms }: Step) => {
+        owed.add(key);
+        queue.addAfter(key, ms);
+      },
+      succeed: () => inHand.shift()?.finish(),
+      fail: ({ ms }: Step) => inHand.shift()?.finish(new KubeError(429, "TooManyRequests", "later", ms / 1_000)),
+      pass: ({ ms }: Step) => clock.advance(ms),
+    };
     for (const each of steps) {
-      if (each.kind === "add" || each.kind === "later") {
-        owed.add(each.key);
-        if (each.kind === "add") queue.add(each.key);
-        else queue.addAfter(each.key, each.ms);
-      } else if (each.kind === "finish") {
-        inHand.shift()?.finish(each.fails ? new KubeError(429, "x", "x", each.retryAfterMs / 1_000) : undefined);
-      } else await clock.advance(each.ms);
+      await effects[each.kind](each);
       await settle();
     }
     for (let round = 0; round < 200 && (owed.size > 0 || inHand.length > 0); round++) {

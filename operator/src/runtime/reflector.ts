@@ -41,6 +41,8 @@ export class Reflector<T extends KubeObject> {
   readonly #markSynced: () => void;
   #running: Promise<void> = Promise.resolve();
   #failures = 0;
+  /** Counted apart: a server that answers 410 is there again, and the list should not wait for as long as the outage made us. */
+  #relists = 0;
 
   constructor(options: ReflectorOptions<T>) {
     this.#options = options;
@@ -69,6 +71,7 @@ export class Reflector<T extends KubeObject> {
         for await (const seen of this.#watch(resourceVersion)) {
           resourceVersion = seen;
           this.#failures = 0;
+          this.#relists = 0;
         }
       } catch (error) {
         if (signal.aborted) return;
@@ -83,8 +86,9 @@ export class Reflector<T extends KubeObject> {
   async #rest(error: unknown, relist: boolean): Promise<void> {
     const { clock, random, resource, onRestart } = this.#options;
     const asked = error instanceof KubeError ? (error.retryAfterSeconds ?? 0) * 1_000 : 0;
-    const inMs = Math.max(asked, backoffMs(restart, this.#failures, random()));
-    this.#failures += 1;
+    const inMs = Math.max(asked, backoffMs(restart, relist ? this.#relists : this.#failures, random()));
+    if (relist) this.#relists += 1;
+    else this.#failures += 1;
     onRestart?.({ resource, error, relist, inMs });
     await pause(clock, inMs, this.#stop.signal);
   }
