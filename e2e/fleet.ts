@@ -81,7 +81,7 @@ export class Fleet implements AsyncDisposable {
   /** Everybody leaves but so many clients of each node. */
   leaveAllBut(perNode: number): void {
     const kept = new Map<string, number>();
-    for (const [client, node] of [...this.#nodes]) {
+    for (const [client, node] of Array.from(this.#nodes)) {
       const count = kept.get(node) ?? 0;
       if (count < perNode) kept.set(node, count + 1);
       else this.#end(client);
@@ -91,7 +91,7 @@ export class Fleet implements AsyncDisposable {
   /** Everybody connects anew, at the rate, so that a Service can spread them over the pods there are now. */
   async spread(): Promise<void> {
     const pauseMs = 1000 / (this.#options.openPerSecond ?? 100);
-    for (const [client, socket] of [...this.#sockets]) {
+    for (const [client, socket] of Array.from(this.#sockets)) {
       this.#nodes.delete(client);
       socket.removeAllListeners("close");
       socket.close(1000);

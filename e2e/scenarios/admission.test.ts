@@ -9,7 +9,6 @@ describe("an invalid RealtimeCluster is refused by the API server, with the fiel
     ns = await given.namespace("e2e-admission");
   });
   afterAll(async () => {
-    expect(await kubectl(["-n", ns.name, "get", "rtc", "-o", "name"])).toBe("");
     await ns[Symbol.asyncDispose]();
   });
 
@@ -27,6 +26,7 @@ describe("an invalid RealtimeCluster is refused by the API server, with the fiel
         spec,
       };
       await expect(kubectl(["apply", "--validate=strict", "-f", "-"], object)).rejects.toThrow(refusal);
+      await expect(kubectl(["-n", ns.name, "get", "rtc", name])).rejects.toThrow("not found");
     },
   );
 
