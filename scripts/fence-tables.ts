@@ -110,7 +110,7 @@ function prefixed(workspace: string, imports: Layer["imports"]): Layer["imports"
  */
 export const layers: readonly Layer[] = [
   gateway("entry", /(main|dev|dev-\w+|index|internal)\.ts$/, "all"),
-  gateway("app", /(app|adapters)\.ts$/, [
+  gateway("app", /(app|adapters|gateway)\.ts$/, [
     "http",
     "connection",
     "node",

@@ -2,54 +2,29 @@
 import { randomUUID } from "node:crypto";
 import type { Server } from "node:http";
 import { CLOSE } from "@belay/protocol";
-import type { Logger } from "pino";
 import { type Adapters, openAdapters } from "./adapters.ts";
 import type { BrokerEvents, DisconnectCommand } from "./broker/broker.ts";
-import type { Clock, Random } from "./clock.ts";
 import { Connection, type ConnectionDeps, type ConnectionObserver } from "./connection/connection.ts";
 import { ConnectionTable } from "./connection/connection-table.ts";
 import { FlushLoop } from "./connection/flush.ts";
 import type { OutboxCounters } from "./connection/outbox.ts";
 import { TimerWheel } from "./connection/timer-wheel.ts";
 import { Drainer } from "./drain/drainer.ts";
+import type { Addresses, Gateway, GatewayDeps } from "./gateway.ts";
 import { handle } from "./handlers/index.ts";
 import type { ClientConnection, Services } from "./handlers/services.ts";
 import type { NodeInfo } from "./http/api-methods.ts";
 import { apiRouter } from "./http/api-server.ts";
 import { controlRoutes } from "./http/control-server.ts";
 import { healthRoutes } from "./http/health.ts";
-import { closeServer, createHttpServer, listen, type Route, type Router } from "./http/http-server.ts";
+import { closeServer, createHttpServer, listen, type Route } from "./http/http-server.ts";
 import { Metrics } from "./http/metrics.ts";
 import { websocketRoute } from "./http/websocket-route.ts";
 import { Hub } from "./hub/hub.ts";
 import { Subscriptions } from "./hub/subscriptions.ts";
 import type { NodeState } from "./node/load.ts";
-import type { NodeIdentity } from "./node/node.ts";
 import type { Settings, SettingsSource } from "./settings.ts";
 import { WsServer } from "./transport/ws-server.ts";
-
-export interface GatewayDeps {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Logger;
-  readonly identity: NodeIdentity;
-  /** More routes of the client port, looked at last. */
-  readonly extraRoutes?: Router;
-}
-
-export interface Addresses {
-  readonly clientPort: number;
-  readonly controlPort: number;
-}
-
-export interface Gateway {
-  /** Connects the broker, begins the lease, opens both ports. Rejects when a port is taken. */
-  listen(): Promise<Addresses>;
-  /** Drains as SIGTERM does; resolves when no socket is left, at the latest soon after the configured deadline. */
-  drain(): Promise<void>;
-  /** Closes everything; sockets that are left are dropped. */
-  close(): Promise<void>;
-}
 
 /** Resolution of connection timers, milliseconds. */
 const WHEEL_TICK_MS = 100;

@@ -1,4 +1,5 @@
-export { type Addresses, createGateway, type Gateway, type GatewayDeps } from "./app.ts";
+export { createGateway } from "./app.ts";
+export type { Addresses, Gateway, GatewayDeps } from "./gateway.ts";
 export { type Clock, type Random, systemClock, systemRandom } from "./clock.ts";
 export { checkConfig, type Config, type ParsedConfig, parseConfig } from "./config.ts";
 export { silentLog } from "./log.ts";

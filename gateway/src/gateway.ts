@@ -1,0 +1,28 @@
+/** What a gateway is to the program that runs it, and what it needs from there. */
+import type { Logger } from "pino";
+import type { Clock, Random } from "./clock.ts";
+import type { Router } from "./http/http-server.ts";
+import type { NodeIdentity } from "./node/node.ts";
+
+export interface GatewayDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly identity: NodeIdentity;
+  /** More routes of the client port, looked at last. */
+  readonly extraRoutes?: Router;
+}
+
+export interface Addresses {
+  readonly clientPort: number;
+  readonly controlPort: number;
+}
+
+export interface Gateway {
+  /** Connects the broker, begins the lease, opens both ports. Rejects when a port is taken. */
+  listen(): Promise<Addresses>;
+  /** Drains as SIGTERM does; resolves when no socket is left, at the latest soon after the configured deadline. */
+  drain(): Promise<void>;
+  /** Closes everything; sockets that are left are dropped. */
+  close(): Promise<void>;
+}
