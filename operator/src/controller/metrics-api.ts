@@ -72,7 +72,10 @@ export class MetricsApi {
     const { clock, leading } = this.#options;
     const nowMs = clock.nowMs();
     if (nowMs - this.#servedAtMs >= EVERY_MS) {
-      this.#ca = await this.#serve();
+      const ca = await this.#serve();
+      // The API server must not meet a certificate whose CA it has not been told of.
+      if (ca !== this.#ca) this.#registeredAtMs = Number.NEGATIVE_INFINITY;
+      this.#ca = ca;
       this.#servedAtMs = nowMs;
     }
     if (!leading() || nowMs - this.#registeredAtMs < EVERY_MS) return;
