@@ -32,12 +32,10 @@ export function lowerActions(
   if (gated.length > 0) return removeBatch(revision, gated, removal);
   if (isRolling) return [];
   const open = openPods(revision);
-  const { name, replicas } = revision.deployment;
   const surplus = open.length - desired;
-  if (surplus > 0) return isScaleSettled(revision) ? gateVictims(open, surplus, desired) : [];
-  // Pods that were never made, for instance because of a quota, need no drain.
-  const unmade = replicas > desired && open.length <= desired;
-  return unmade ? [{ type: "scale", deployment: name, from: replicas, to: desired }] : [];
+  // Places whose pods are not there (yet) are not taken away: their controller may be about to fill them, and would remove an
+  // occupied pod instead. It fills them, and the new pods leave like all others.
+  return surplus > 0 && isScaleSettled(revision) ? gateVictims(open, surplus, desired) : [];
 }
 
 function gateVictims(open: readonly ObservedPod[], surplus: number, desired: number): readonly Action[] {

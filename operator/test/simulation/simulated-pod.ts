@@ -1,0 +1,63 @@
+import type { DrainReason } from "../../src/plan/observed.ts";
+
+/** A pod as it really is; caches hold copies. */
+export interface SimulatedPod {
+  readonly uid: string;
+  readonly name: string;
+  readonly revision: string;
+  phase: "Pending" | "Running";
+  running: boolean;
+  everReady: boolean;
+  ready: boolean;
+  gated: boolean;
+  reason: DrainReason | undefined;
+  deadlineMs: number | undefined;
+  connections: number;
+  drain: "serving" | "draining" | "drained";
+  rate: number;
+  closed: number;
+  forced: number;
+  frozen: boolean;
+  terminating: boolean;
+  createdMs: number;
+}
+
+export function newPod(revision: string, number: number, nowMs: number): SimulatedPod {
+  return {
+    uid: `uid-${number}`,
+    name: `${revision}-${String(number).padStart(4, "0")}`,
+    revision,
+    phase: "Pending",
+    running: false,
+    everReady: false,
+    ready: false,
+    gated: false,
+    reason: undefined,
+    deadlineMs: undefined,
+    connections: 0,
+    drain: "serving",
+    rate: 0,
+    closed: 0,
+    forced: 0,
+    frozen: false,
+    terminating: false,
+    createdMs: nowMs,
+  };
+}
+
+/** What the gateway's own rule says about readiness. */
+export function shouldBeReady(pod: SimulatedPod): boolean {
+  const isGateClosed = pod.gated || pod.drain !== "serving";
+  return pod.running && !pod.frozen && !(isGateClosed && pod.connections === 0);
+}
+
+/** The order in which a ReplicaSet removes pods: pending, not ready, lowest cost, youngest first. */
+export function rank(a: SimulatedPod, b: SimulatedPod): number {
+  const cost = (pod: SimulatedPod): number => (pod.gated ? -2_147_483_648 : 0);
+  return (
+    Number(a.phase !== "Pending") - Number(b.phase !== "Pending") ||
+    Number(a.ready) - Number(b.ready) ||
+    cost(a) - cost(b) ||
+    b.createdMs - a.createdMs
+  );
+}

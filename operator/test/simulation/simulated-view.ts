@@ -1,0 +1,109 @@
+/** What the operator sees of the simulated cluster: its caches, and load reports asked directly from the pods. */
+import type { ObservedPod, ObservedRevision } from "../../src/plan/observed.ts";
+import type { SimulatedPod } from "./simulated-pod.ts";
+
+export interface Deployment {
+  replicas: number;
+  paused: boolean;
+}
+
+export interface ReplicaSet {
+  specReplicas: number;
+  statusReplicas: number;
+  fullyLabeled: number;
+  ready: number;
+  settled: boolean;
+  /** Its controller's copies of its pods. */
+  seen: SimulatedPod[];
+}
+
+/** What the operator's watches have shown it, each kind as late as it likes. */
+export interface Caches {
+  deployments: Map<string, Deployment>;
+  replicaSets: Map<string, ReplicaSet>;
+  pods: SimulatedPod[];
+  service: string | undefined;
+  endpoints: Set<string>;
+}
+
+export interface View extends Caches {
+  /** The pods as they are. */
+  readonly live: readonly SimulatedPod[];
+  readonly nowMs: number;
+  /** The operator's memory. */
+  readonly outSince: Map<string, number>;
+  readonly sent: ReadonlyMap<string, { readonly ratePerSecond: number; readonly term: number }>;
+}
+
+const template = { metadata: { labels: {} }, spec: {} };
+const pausedDeployment = {
+  apiVersion: "apps/v1",
+  kind: "Deployment",
+  metadata: { name: "sim" },
+  spec: { paused: true },
+};
+
+export function observeRevision(hash: string, view: View): ObservedRevision {
+  const replicas = view.deployments.get(hash)?.replicas ?? 0;
+  return {
+    hash,
+    deployment: { name: `sim-${hash}`, uid: hash, resourceVersion: "1", replicas, live: pausedDeployment, template },
+    replicaSets: observeReplicaSets(hash, view),
+    pods: view.pods.filter(({ revision }) => revision === hash).map((pod) => observePod(pod, view)),
+  };
+}
+
+function observeReplicaSets(hash: string, view: View): ObservedRevision["replicaSets"] {
+  const replicaSet = view.replicaSets.get(hash);
+  if (replicaSet === undefined) return [];
+  const {
+    fullyLabeled: fullyLabeledReplicas,
+    ready: readyReplicas,
+    specReplicas,
+    statusReplicas,
+    settled,
+  } = replicaSet;
+  return [{ uid: hash, specReplicas, statusReplicas, settled, fullyLabeledReplicas, readyReplicas, template }];
+}
+
+function observePod(pod: SimulatedPod, view: View): ObservedPod {
+  const { uid, name, gated, phase, running, ready, terminating } = pod;
+  const inEndpoints = view.endpoints.has(uid);
+  return {
+    uid,
+    name,
+    ip: "198.18.0.1",
+    replicaSetUid: pod.revision,
+    gated,
+    drainReason: pod.reason,
+    drainDeadlineMs: pod.deadlineMs,
+    phase,
+    running,
+    ready,
+    terminating,
+    problem: "",
+    load: loadOf(uid, view),
+    inEndpoints,
+    outOfEndpointsMs: outOfEndpointsMs(uid, inEndpoints, view),
+    drainSent: view.sent.get(uid),
+  };
+}
+
+function outOfEndpointsMs(uid: string, inEndpoints: boolean, { outSince, nowMs }: View): number {
+  if (inEndpoints) {
+    outSince.delete(uid);
+    return 0;
+  }
+  const sinceMs = outSince.get(uid) ?? nowMs;
+  outSince.set(uid, sinceMs);
+  return nowMs - sinceMs;
+}
+
+/** As new as the pod itself. */
+function loadOf(uid: string, { live }: View): ObservedPod["load"] {
+  const pod = live.find((each) => each.uid === uid);
+  if (pod === undefined || !pod.running || pod.frozen || pod.terminating) return undefined;
+  const { connections, revision, ready, drain, closed, forced } = pod;
+  const status = { state: drain, atStart: 0, remaining: connections, closed, forced, left: 0, secondsToDeadline: 0 };
+  return { podUid: uid, revision, connections, ready, notReadyReason: "", brokerConnected: true, drain: status };
+}
