@@ -16,7 +16,7 @@ import { expectedKeys, type GeneratedSecret, secretManifest } from "../resources
 import { stableHash } from "../resources/stable-hash.ts";
 import { NameCollisionError } from "./failure.ts";
 
-export const FIELD_MANAGER = "belay-operator";
+const FIELD_MANAGER = "belay-operator";
 /** Of its own, so that dropping the field from our other applies never takes it away. */
 const DEFAULTS_MANAGER = "belay-operator-defaults";
 

@@ -34,7 +34,7 @@ export class NodeAddress {
   }
 }
 
-export function chooseAddress(nodes: readonly NodeObject[]): string | undefined {
+function chooseAddress(nodes: readonly NodeObject[]): string | undefined {
   const ready = nodes
     .filter(({ status }) => status?.conditions?.some(({ type, status: value }) => type === "Ready" && value === "True"))
     .toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))

@@ -25,7 +25,7 @@ import type { SecretCache } from "./secret-cache.ts";
 import { CHILD_STORES, STORE_RESOURCES, type Stores } from "./stores.ts";
 
 /** A report older than this says nothing about now. */
-export const FRESH_MS = 5_000;
+const FRESH_MS = 5_000;
 
 export interface Observers {
   readonly stores: Stores;

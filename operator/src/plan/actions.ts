@@ -7,7 +7,7 @@ import type { PodTemplate } from "../resources/pod-template.ts";
 import type { GeneratedSecret } from "../resources/secrets.ts";
 import type { DrainReason } from "./observed.ts";
 
-export interface PodTarget {
+interface PodTarget {
   readonly name: string;
   readonly uid: string;
 }

@@ -70,7 +70,7 @@ function liveSecret({ children }: Observed, name: string): KubeObject | undefine
   return children.find(({ resource, live }) => resource.kind === "Secret" && live.metadata.name === name)?.live;
 }
 
-export function isOwned({ cluster }: Observed, live: KubeObject): boolean {
+function isOwned({ cluster }: Observed, live: KubeObject): boolean {
   return live.metadata.ownerReferences?.some(({ uid }) => uid === cluster.metadata.uid) ?? false;
 }
 

@@ -4,7 +4,7 @@ import type { ObservedPod, ObservedReplicaSet, ObservedRevision } from "./observ
 /** After the Service stopped sending new connections to a pod, kube-proxy may still do so for this long. Measured: ≤ 926 ms. */
 export const SETTLE_MS = 1_500;
 /** A pod that ignores its deadline, because it hangs, is removed this much later. */
-export const DEADLINE_MARGIN_MS = 10_000;
+const DEADLINE_MARGIN_MS = 10_000;
 
 /** Pods that count for their ReplicaSet. */
 export function activePods({ pods }: ObservedRevision): readonly ObservedPod[] {
@@ -65,7 +65,7 @@ function podsOf(revision: ObservedRevision, { uid }: ObservedReplicaSet): readon
   return activePods(revision).filter(({ replicaSetUid }) => replicaSetUid === uid);
 }
 
-export function isPastDeadline({ drainDeadlineMs }: ObservedPod, nowMs: number): boolean {
+function isPastDeadline({ drainDeadlineMs }: ObservedPod, nowMs: number): boolean {
   return drainDeadlineMs !== undefined && nowMs > drainDeadlineMs + DEADLINE_MARGIN_MS;
 }
 

@@ -5,7 +5,7 @@ import type { Manifest } from "./manifest.ts";
 import { names } from "./names.ts";
 
 /** Name of the metric in custom.metrics.k8s.io. */
-export const CONNECTIONS_METRIC = "connections";
+const CONNECTIONS_METRIC = "connections";
 
 /** Every removed pod moves its clients: slowly, and never without a limit, also where the user set only a part. */
 const safeScaleDown = {

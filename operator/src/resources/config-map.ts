@@ -10,12 +10,12 @@ import { stableHash } from "./stable-hash.ts";
 const MAX_PREFIX_LENGTH = 64;
 
 /** Keys of one cluster never meet another's in a Redis they share. */
-export function redisPrefix(namespace: string, name: string): string {
+function redisPrefix(namespace: string, name: string): string {
   const readable = `belay:${namespace}/${name}:`;
   return readable.length <= MAX_PREFIX_LENGTH ? readable : `belay:${stableHash(readable)}:`;
 }
 
-export function gatewayConfig({ metadata: { namespace, name }, spec }: RealtimeCluster): GatewayConfig {
+function gatewayConfig({ metadata: { namespace, name }, spec }: RealtimeCluster): GatewayConfig {
   return {
     control: { tokenFile: paths.controlToken },
     auth: { anonymous: spec.auth.anonymous, hmacSecretFile: paths.hmac },

@@ -30,7 +30,7 @@ export function scaleSelector(cluster: string): string {
   return `${CLUSTER_LABEL}=${cluster},${COMPONENT_LABEL}=gateway`;
 }
 
-export function ownerOf({ metadata: { name, uid } }: Pick<RealtimeCluster, "metadata">): OwnerReference {
+function ownerOf({ metadata: { name, uid } }: Pick<RealtimeCluster, "metadata">): OwnerReference {
   return {
     apiVersion: "belay.dev/v1alpha1",
     kind: "RealtimeCluster",

@@ -18,7 +18,7 @@ export interface Manifest extends KubeObject {
   readonly [field: string]: unknown;
 }
 
-export const installation = { gatewayImage: "gateway:1", redisImage: "redis:1", operatorNamespace: "belay-system" };
+const installation = { gatewayImage: "gateway:1", redisImage: "redis:1", operatorNamespace: "belay-system" };
 
 export class Given {
   readonly kube = new MemoryKube();

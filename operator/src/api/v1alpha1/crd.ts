@@ -6,7 +6,7 @@ import { specSchema } from "./schema.ts";
 import { statusSchema } from "./status-schema.ts";
 
 /** Children are named `<name>-<suffix>` and must fit the 63 characters of a Service and a label. */
-export const MAX_NAME_LENGTH = 40;
+const MAX_NAME_LENGTH = 40;
 
 const nameRules = [
   {
