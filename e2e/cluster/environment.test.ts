@@ -6,7 +6,7 @@ const environment = {
   cluster: "belay",
   provider: "local",
   kubeconfig: "/run/belay/belay/kubeconfig/admin.conf",
-  bin: "/home/dev/.cache/belay/0123456789abcdef/bin",
+  bin: "/opt/cache/belay/0123456789abcdef/bin",
   nodeAddress: "198.18.48.11",
 } as const;
 
@@ -16,7 +16,7 @@ test("the lines, as a person sees them", () => {
     "export BELAY_PROVIDER='local'",
     "export BELAY_NODE_ADDRESS='198.18.48.11'",
     "export KUBECONFIG='/run/belay/belay/kubeconfig/admin.conf'",
-    "export PATH='/home/dev/.cache/belay/0123456789abcdef/bin':\"$PATH\"",
+    "export PATH='/opt/cache/belay/0123456789abcdef/bin':\"$PATH\"",
   ]);
 });
 
