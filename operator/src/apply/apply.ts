@@ -44,7 +44,11 @@ export async function applyActions(
       errors.push({ action, error });
     }
   };
-  for (const action of actions.filter(({ type }) => !perPod.has(type))) await run(action);
+  for (const action of actions.filter(({ type }) => !perPod.has(type))) {
+    // Pods would mount what belongs to somebody else.
+    const isBlocked = action.type === "create" && errors.some(({ error }) => error instanceof NameCollisionError);
+    if (!isBlocked) await run(action);
+  }
   const pods = actions.filter(({ type }) => perPod.has(type)).values();
   await Promise.all(
     Array.from({ length: PODS_AT_ONCE }, async () => {

@@ -29,9 +29,9 @@ export function plan(observed: Observed, installation: Installation, now: Now): 
   const desired = desiredReplicas(cluster);
   const revision = gatewayRevision(blueprint);
   const target = revision.hash;
-  const mayStart = observed.references.every(({ state }) => state === "present");
   const serving = servingRevision(observed, target, desired);
   const children = planChildren(observed, blueprint, { serving, target });
+  const mayStart = children.collisions.length === 0 && observed.references.every(({ state }) => state === "present");
   const status = computeStatus({
     observed,
     target,

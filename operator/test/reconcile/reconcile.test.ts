@@ -82,6 +82,11 @@ test.each([
   expect(degraded?.message).toContain(`${kind} "${name}" in namespace "shop" exists and does not belong to`);
   expect(degraded?.message).toContain("delete or rename it");
   expect((await given.status()).phase).toBe("Degraded");
+  expect((await given.children()).filter((each) => each.startsWith("Deployment"))).toEqual([]);
+  await given.kube.delete({ resource, namespace: "shop", name });
+  await given.pass();
+  expect((await given.children()).filter((each) => each.startsWith("Deployment"))).toHaveLength(1);
+  expect(await given.condition("Degraded")).toMatchObject({ status: "False" });
 });
 
 test("[RC4] a missing Secret is named with the command that makes it, and nothing is started until it is there", async () => {
