@@ -20,8 +20,14 @@ test("an open socket is in the registry under its pod's UID; gone 1 s after clos
   const redis = new Redis(redisUrl);
   try {
     const uids = (await given.gatewayPods(ns, "reg")).map((pod) => pod.metadata.uid);
-    const fleet = await Fleet.open({ url, count: 40, channel: "news" });
+    await using fleet = await Fleet.open({ url, count: 40, channel: "news" });
     await eventuallyTrue("all connected", { withinMs: 15_000 }, () => fleet.connected === 40);
+    // A pod is Ready a moment before kube-proxy sends it anybody: those who came first are spread until both pods hold some.
+    await eventually("sockets on both pods", { withinMs: 30_000 }, async () => {
+      if (fleet.byNode.size === 2 && fleet.connected === 40) return true;
+      await fleet.spread();
+      return undefined;
+    });
     await eventuallyTrue("40 entries", { withinMs: 2_000 }, async () => (await ownedClients(redis)).length === 40);
     const owners = await ownedClients(redis);
     expect(new Set(owners.map(({ podUid }) => podUid))).toEqual(new Set(uids));
@@ -57,7 +63,6 @@ test("an open socket is in the registry under its pod's UID; gone 1 s after clos
       throw new Error(`${left.length} entries, ${pods.length} pods`);
     });
     expect(await registryKeys(redis)).toEqual([]);
-    await fleet[Symbol.asyncDispose]();
   } finally {
     redis.disconnect();
   }
