@@ -9,11 +9,11 @@ import { parseCluster } from "../api/v1alpha1/parse.ts";
 import type { KubeClient, KubeObject } from "../kube/kube-client.ts";
 import { type TotalConnections, totalConnections } from "../observe/connections.ts";
 import { controlTokenOf } from "../observe/control-token.ts";
-import { EndpointAbsence } from "../observe/endpoints.ts";
 import { LoadClient } from "../observe/load-client.ts";
 import { NodeAddress } from "../observe/node-address.ts";
 import { gatewayPods } from "../observe/observe.ts";
 import { SecretCache } from "../observe/secret-cache.ts";
+import { Steadiness } from "../observe/steadiness.ts";
 import { clusterKeyOf, createStores, type Stores } from "../observe/stores.ts";
 import type { ObservedMetricsApi } from "../plan/observed.ts";
 import type { Installation } from "../resources/manifest.ts";
@@ -105,7 +105,8 @@ export class Operator {
     this.stores.pods.onChange((before, after) => {
       const uid = after === undefined ? before?.metadata.uid : undefined;
       if (uid === undefined) return;
-      this.#reconciler.observers.absence.forget(uid);
+      this.#reconciler.observers.endpoints.forget(uid);
+      this.#reconciler.observers.readiness.forget(uid);
       this.#drains.forget(uid);
     });
   }
@@ -175,7 +176,8 @@ function makeReconciler(options: OperatorOptions, { stores, loads, drains }: Par
     observers: {
       stores,
       loads,
-      absence: new EndpointAbsence(clock),
+      endpoints: new Steadiness(clock),
+      readiness: new Steadiness(clock),
       secrets: new SecretCache(client, clock),
       nodes: new NodeAddress(client, clock),
       clock,

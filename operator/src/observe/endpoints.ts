@@ -1,4 +1,3 @@
-import type { Clock } from "../clock.ts";
 import type { EndpointSliceObject } from "./objects.ts";
 
 const SERVICE_NAME_LABEL = "kubernetes.io/service-name";
@@ -11,30 +10,4 @@ export function readyEndpoints(slices: readonly EndpointSliceObject[], service: 
     .filter(({ conditions }) => conditions?.ready !== false)
     .flatMap(({ targetRef }) => targetRef?.uid ?? []);
   return new Set(uids);
-}
-
-/** Remembers since when pods are out of their endpoints. Forgotten with the process, which only makes a successor wait again. */
-export class EndpointAbsence {
-  readonly #clock: Clock;
-  readonly #sinceMs = new Map<string, number>();
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
-
-  /** Milliseconds that the pod has been out of the endpoints, 0 while it is in them. */
-  observe(uid: string, inEndpoints: boolean): number {
-    if (inEndpoints) {
-      this.#sinceMs.delete(uid);
-      return 0;
-    }
-    const nowMs = this.#clock.nowMs();
-    const sinceMs = this.#sinceMs.get(uid) ?? nowMs;
-    this.#sinceMs.set(uid, sinceMs);
-    return nowMs - sinceMs;
-  }
-
-  forget(uid: string): void {
-    this.#sinceMs.delete(uid);
-  }
 }

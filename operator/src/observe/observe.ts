@@ -15,13 +15,14 @@ import { names } from "../resources/names.ts";
 import { referencedSecrets } from "../resources/references.ts";
 import { keyOf } from "../runtime/store.ts";
 import { totalConnections } from "./connections.ts";
-import { type EndpointAbsence, readyEndpoints } from "./endpoints.ts";
+import { readyEndpoints } from "./endpoints.ts";
 import type { LoadClient } from "./load-client.ts";
 import type { NodeAddress } from "./node-address.ts";
 import type { AutoscalerObject, PodObject, ServiceObject } from "./objects.ts";
-import type { PodContext } from "./pod.ts";
+import { isReady, type PodContext } from "./pod.ts";
 import { observeRevisions } from "./revisions.ts";
 import type { SecretCache } from "./secret-cache.ts";
+import type { Steadiness } from "./steadiness.ts";
 import { CHILD_STORES, STORE_RESOURCES, type Stores } from "./stores.ts";
 
 /** A report older than this says nothing about now. */
@@ -30,7 +31,9 @@ const FRESH_MS = 5_000;
 export interface Observers {
   readonly stores: Stores;
   readonly loads: Pick<LoadClient, "get">;
-  readonly absence: EndpointAbsence;
+  /** Whether pods are in their endpoints, and whether they are ready. */
+  readonly endpoints: Steadiness;
+  readonly readiness: Steadiness;
   readonly secrets: SecretCache;
   readonly nodes: NodeAddress;
   readonly clock: Clock;
@@ -85,10 +88,12 @@ function podContext(pod: PodObject, endpoints: ReadonlySet<string>, observers: O
   const seen = observers.loads.get(uid);
   const isFresh = seen !== undefined && observers.clock.nowMs() - seen.atMs <= FRESH_MS;
   const inEndpoints = endpoints.has(uid);
+  const outOrInMs = observers.endpoints.observe(uid, inEndpoints);
   return {
     load: isFresh ? seen.report : undefined,
     inEndpoints,
-    outOfEndpointsMs: observers.absence.observe(uid, inEndpoints),
+    outOfEndpointsMs: inEndpoints ? 0 : outOrInMs,
+    readinessSteadyMs: observers.readiness.observe(uid, isReady(pod)),
     drainSent: observers.drainSent(uid),
   };
 }

@@ -5,7 +5,10 @@ import { DRAIN_DEADLINE_ANNOTATION, DRAIN_REASON_ANNOTATION } from "./annotation
 import type { PodObject, PodStatus } from "./objects.ts";
 
 /** What does not come from the Pod object. */
-export type PodContext = Pick<ObservedPod, "load" | "inEndpoints" | "outOfEndpointsMs" | "drainSent">;
+export type PodContext = Pick<
+  ObservedPod,
+  "load" | "inEndpoints" | "outOfEndpointsMs" | "readinessSteadyMs" | "drainSent"
+>;
 
 /** A process with an address may have clients. */
 export function isRunning({ metadata, status }: PodObject): boolean {
@@ -29,14 +32,14 @@ export function observePod(pod: PodObject, context: PodContext): ObservedPod {
     drainDeadlineMs: numberOf(annotations[DRAIN_DEADLINE_ANNOTATION]),
     phase: status.phase ?? "Pending",
     running: isRunning(pod),
-    ready: isReady(status),
+    ready: isReady(pod),
     terminating: metadata.deletionTimestamp !== undefined,
     problem: containerProblem(status) || schedulingProblem(status),
   };
 }
 
-function isReady({ conditions = [] }: PodStatus): boolean {
-  return conditions.some(({ type, status }) => type === "Ready" && status === "True");
+export function isReady({ status }: PodObject): boolean {
+  return status?.conditions?.some(({ type, status: value }) => type === "Ready" && value === "True") ?? false;
 }
 
 function numberOf(text: string | undefined): number | undefined {

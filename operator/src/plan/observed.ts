@@ -31,6 +31,8 @@ export interface ObservedPod {
   readonly inEndpoints: boolean;
   /** How long it is out of the endpoints, as this process saw it. */
   readonly outOfEndpointsMs: number;
+  /** How long `ready` is what it is, as this process saw it. */
+  readonly readinessSteadyMs: number;
   /** The last drain request this process sent and the pod accepted. */
   readonly drainSent: { readonly ratePerSecond: number; readonly term: number } | undefined;
 }

@@ -31,6 +31,12 @@ test.each<[string, readonly ObservedPod[], Partial<ObservedReplicaSet>, boolean]
     {},
     false,
   ],
+  [
+    "another pod turned ready a moment ago: the controller may still believe the opposite of both",
+    [drainedPod("p"), pod("q", { readinessSteadyMs: 4_999 })],
+    {},
+    false,
+  ],
   ["clients are left", [drainedPod("p", { load: load(1, "draining") }), pod("q")], {}, false],
   ["its load is unknown", [drainedPod("p", { load: undefined }), pod("q")], {}, false],
   ["unknown, but past its deadline", [drainedPod("p", { load: undefined, drainDeadlineMs: -1 }), pod("q")], {}, true],

@@ -2,6 +2,7 @@
 import type { Action } from "./actions.ts";
 import type { ObservedPod, ObservedRevision } from "./observed.ts";
 import {
+  CONTROLLER_LAG_MS,
   areAllRemovable,
   gatedPods,
   isReadinessWitnessed,
@@ -55,6 +56,10 @@ function removeBatch(revision: ObservedRevision, gated: readonly ObservedPod[], 
 /**
  * Whether the ReplicaSet will choose exactly the gated pods. It prefers pending pods, then pods that are not ready, then low costs:
  * so nobody else may be pending, and a gated pod that is still ready needs everybody else ready too.
+ *
+ * `readyReplicas` says how many pods the controller believes ready, not which. Where another pod turned ready at the same time as the
+ * drained one turned not ready, an old view has the same number, and the wrong pod would go: so the others must have been as they
+ * are for longer than a view can be old.
  */
 function mayLower(revision: ObservedRevision, gated: readonly ObservedPod[]): boolean {
   const others = openPods(revision);
@@ -62,6 +67,7 @@ function mayLower(revision: ObservedRevision, gated: readonly ObservedPod[]): bo
   return (
     ranksFirst &&
     others.every(({ phase }) => phase !== "Pending") &&
+    others.every(({ readinessSteadyMs }) => readinessSteadyMs >= CONTROLLER_LAG_MS) &&
     isWitnessed(revision) &&
     isReadinessWitnessed(revision) &&
     isScaleSettled(revision)

@@ -7,9 +7,9 @@ import { Writer } from "../../src/apply/writer.ts";
 import { reconcile, type Reconciler } from "../../src/controller/reconcile.ts";
 import type { KubeObject, Resource } from "../../src/kube/kube-client.ts";
 import { RESOURCES } from "../../src/kube/resources.ts";
-import { EndpointAbsence } from "../../src/observe/endpoints.ts";
 import { NodeAddress } from "../../src/observe/node-address.ts";
 import { SecretCache } from "../../src/observe/secret-cache.ts";
+import { Steadiness } from "../../src/observe/steadiness.ts";
 import { createStores, STORE_RESOURCES, type Stores } from "../../src/observe/stores.ts";
 import type { PlannedEvent } from "../../src/plan/actions.ts";
 import type { Store } from "../../src/runtime/store.ts";
@@ -34,7 +34,8 @@ export class Given {
       observers: {
         stores,
         loads: { get: () => undefined },
-        absence: new EndpointAbsence(clock),
+        endpoints: new Steadiness(clock),
+        readiness: new Steadiness(clock),
         secrets: new SecretCache(kube, clock),
         nodes: new NodeAddress(kube, clock),
         clock,

@@ -28,6 +28,7 @@ export function pod(name: string, change: Partial<ObservedPod> = {}): ObservedPo
     load: load(10),
     inEndpoints: true,
     outOfEndpointsMs: 0,
+    readinessSteadyMs: 60_000,
     drainSent: undefined,
     ...change,
   };

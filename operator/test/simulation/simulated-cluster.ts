@@ -14,6 +14,9 @@ import { newPod, rank, shouldBeReady, type SimulatedPod } from "./simulated-pod.
 const installation = { gatewayImage: "gateway:1", redisImage: "redis:1", operatorNamespace: "belay-system" };
 const defaultSpec = specSchema.parse({ drain: { deadlineSeconds: 20, ratePerSecond: 40 } });
 
+/** Several times what was measured. */
+const MAX_LAG_MS = 4_000;
+
 export class SimulatedCluster {
   nowMs = 1_800_000_000_000;
   /** Broken promises. */
@@ -30,10 +33,12 @@ export class SimulatedCluster {
   #endpoints = new Set<string>();
   #caches: Caches;
   /** In the operator's memory only. */
-  #outSince = new Map<string, number>();
+  #steady: View["steady"] = new Map();
   #sent = new Map<string, { ratePerSecond: number; term: number }>();
   #term = 1;
   #count = 0;
+  #informedMs = 0;
+  #syncedMs = 0;
 
   constructor(replicas: number) {
     this.#spec = { image: "gateway:1", replicas };
@@ -92,7 +97,7 @@ export class SimulatedCluster {
 
   crashOperator(): void {
     this.crashes += 1;
-    this.#outSince = new Map();
+    this.#steady = new Map();
     this.#sent = new Map();
     this.#term += 1;
     // The standby's watches have had the seconds of a take-over to catch up.
@@ -103,11 +108,13 @@ export class SimulatedCluster {
 
   /** Copies one kind into the operator's cache. */
   sync(kind: keyof Caches): void {
+    if (kind === "pods") this.#syncedMs = this.nowMs;
     const all = this.#copyAll();
     this.#caches = { ...this.#caches, [kind]: all[kind] };
   }
 
   syncAll(): void {
+    this.#syncedMs = this.nowMs;
     this.#caches = this.#copyAll();
   }
 
@@ -132,6 +139,7 @@ export class SimulatedCluster {
 
   /** The controller's watch of pods catches up. */
   replicaSetInformer(): void {
+    this.#informedMs = this.nowMs;
     for (const [hash, replicaSet] of this.#replicaSets) {
       replicaSet.seen = this.#pods
         .filter(({ revision, terminating }) => revision === hash && !terminating)
@@ -188,9 +196,11 @@ export class SimulatedCluster {
     }
   }
 
-  /** Time passes for the gateways. */
+  /** Time passes for the gateways, and no view is older than a controller's can be. */
   advance(ms: number): void {
     this.nowMs += ms;
+    if (this.nowMs - this.#informedMs >= MAX_LAG_MS) this.replicaSetInformer();
+    if (this.nowMs - this.#syncedMs >= MAX_LAG_MS) this.sync("pods");
     for (const pod of this.#pods) if (pod.drain === "draining" && !pod.frozen) this.#drain(pod, ms);
   }
 
@@ -317,7 +327,7 @@ export class SimulatedCluster {
   }
 
   #view(): View {
-    return { ...this.#caches, live: this.#pods, nowMs: this.nowMs, outSince: this.#outSince, sent: this.#sent };
+    return { ...this.#caches, live: this.#pods, nowMs: this.nowMs, steady: this.#steady, sent: this.#sent };
   }
 
   observe(): Observed {

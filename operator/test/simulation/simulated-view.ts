@@ -31,7 +31,7 @@ export interface View extends Caches {
   readonly live: readonly SimulatedPod[];
   readonly nowMs: number;
   /** The operator's memory. */
-  readonly outSince: Map<string, number>;
+  readonly steady: Map<string, { readonly value: boolean; readonly sinceMs: number }>;
   readonly sent: ReadonlyMap<string, { readonly ratePerSecond: number; readonly term: number }>;
 }
 
@@ -69,6 +69,7 @@ function observeReplicaSets(hash: string, view: View): ObservedRevision["replica
 function observePod(pod: SimulatedPod, view: View): ObservedPod {
   const { uid, name, gated, phase, running, ready, terminating } = pod;
   const inEndpoints = view.endpoints.has(uid);
+  const outOrInMs = steadyMs(`endpoint ${uid}`, inEndpoints, view);
   return {
     uid,
     name,
@@ -84,19 +85,17 @@ function observePod(pod: SimulatedPod, view: View): ObservedPod {
     problem: "",
     load: loadOf(uid, view),
     inEndpoints,
-    outOfEndpointsMs: outOfEndpointsMs(uid, inEndpoints, view),
+    outOfEndpointsMs: inEndpoints ? 0 : outOrInMs,
+    readinessSteadyMs: steadyMs(`ready ${uid}`, ready, view),
     drainSent: view.sent.get(uid),
   };
 }
 
-function outOfEndpointsMs(uid: string, inEndpoints: boolean, { outSince, nowMs }: View): number {
-  if (inEndpoints) {
-    outSince.delete(uid);
-    return 0;
-  }
-  const sinceMs = outSince.get(uid) ?? nowMs;
-  outSince.set(uid, sinceMs);
-  return nowMs - sinceMs;
+function steadyMs(key: string, value: boolean, { steady, nowMs }: View): number {
+  const before = steady.get(key);
+  if (before?.value === value) return nowMs - before.sinceMs;
+  steady.set(key, { value, sinceMs: nowMs });
+  return 0;
 }
 
 /** As new as the pod itself. */
