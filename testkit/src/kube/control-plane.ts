@@ -3,7 +3,6 @@ import { generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
 import { accessSync, constants, createWriteStream, readdirSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import {
@@ -15,6 +14,7 @@ import {
   openKubeConnection,
 } from "@belay/operator/internal";
 import { eventually } from "../eventually.ts";
+import { freePort } from "../free-port.ts";
 
 /**
  * The folder with etcd and kube-apiserver: BELAY_BIN, a folder of PATH (`make env` puts the cluster's there), or what `make up`
@@ -261,14 +261,4 @@ async function end(child: ChildProcess | undefined): Promise<void> {
   const gone = once(child, "exit");
   child.kill("SIGKILL");
   await gone;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
 }
