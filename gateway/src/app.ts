@@ -105,6 +105,7 @@ class GatewayApp implements Gateway {
   async drain(): Promise<void> {
     const { deadlineSeconds, ratePerSecond } = this.#settings.current.config.drain;
     if (this.#drainer.status.state !== "drained") this.#drainer.start({ deadlineSeconds, ratePerSecond });
+    this.#clientServer.closeIdleConnections();
     const endMs = this.#deps.clock.nowMs() + deadlineSeconds * 1000 + CLOSE_GRACE_MS;
     const { promise, resolve } = Promise.withResolvers<void>();
     const look = setInterval(() => {
@@ -248,6 +249,8 @@ class GatewayApp implements Gateway {
       state: () => this.#state(),
       requestDrain: (request) => {
         const isTaken = this.#drainer.request(request);
+        // Callers that keep a connection they seldom use would find it cut when the pod goes (DRN7).
+        if (isTaken) this.#clientServer.closeIdleConnections();
         this.#deps.log.info({ ...request, isTaken }, "drain requested");
         return isTaken;
       },

@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { Agent, get, type IncomingMessage } from "node:http";
 import type { DrainStatus, LoadReport } from "@belay/protocol/control";
 import {
   callApi,
@@ -169,3 +171,32 @@ test("[DRN7] once the gate is closed an answer ends its connection, so that API 
   await callControl(gateway, "/drain", { term: 1, deadlineSeconds: 60, ratePerSecond: 1, reason: "rollout" });
   expect((await ask()).headers.get("connection")).toBe("close");
 });
+
+test("[DRN7] a drain request ends idle HTTP connections", async () => {
+  await using gateway = await startGateway();
+  using agent = new IdleAgent();
+  await agent.get(`${gateway.httpUrl}/healthz`);
+  expect(agent.idleConnections).toBe(1);
+  await callControl(gateway, "/drain", { term: 1, deadlineSeconds: 60, ratePerSecond: 1, reason: "rollout" });
+  await eventually("the idle connection is gone", 2000, () => agent.idleConnections === 0);
+});
+
+/** Keeps its connections open, as callers of the server API do. */
+class IdleAgent extends Agent implements Disposable {
+  constructor() {
+    super({ keepAlive: true });
+  }
+
+  get idleConnections(): number {
+    return Object.values(this.freeSockets).flat().length;
+  }
+
+  async get(url: string): Promise<void> {
+    const [response] = (await once(get(url, { agent: this }), "response")) as [IncomingMessage];
+    await once(response.resume(), "close");
+  }
+
+  [Symbol.dispose](): void {
+    this.destroy();
+  }
+}
