@@ -28,8 +28,14 @@ export function openAdapters({ config, redisUrl }: Settings, { clock, random, lo
   const { podUid, revision } = identity;
   if (config.broker.type === "memory" || redisUrl === undefined) {
     const epochPrefix = Math.floor(random() * 2 ** 48).toString(36);
-    return { broker: new MemoryBroker({ epochPrefix }), registry: new MemoryRegistry({ podUid, revision }) };
+    return {
+      broker: new MemoryBroker({ epochPrefix, clock, nodeId: podUid }),
+      registry: new MemoryRegistry({ podUid, revision }),
+    };
   }
   const shared = { url: redisUrl, prefix: config.broker.prefix, clock, random, log };
-  return { broker: openRedisBroker(shared), registry: openRedisRegistry({ ...shared, podUid, revision }) };
+  return {
+    broker: openRedisBroker({ ...shared, nodeId: podUid }),
+    registry: openRedisRegistry({ ...shared, podUid, revision }),
+  };
 }

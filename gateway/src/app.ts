@@ -3,7 +3,8 @@ import { randomUUID } from "node:crypto";
 import type { Server } from "node:http";
 import { CLOSE } from "@belay/protocol";
 import { type Adapters, openAdapters } from "./adapters.ts";
-import type { BrokerEvents, DisconnectCommand } from "./broker/broker.ts";
+import { type AssembledServices, assembleServices } from "./assemble-services.ts";
+import type { BrokerEvents } from "./broker/broker.ts";
 import { Connection, type ConnectionDeps, type ConnectionObserver } from "./connection/connection.ts";
 import { ConnectionTable } from "./connection/connection-table.ts";
 import { FlushLoop } from "./connection/flush.ts";
@@ -12,7 +13,7 @@ import { TimerWheel } from "./connection/timer-wheel.ts";
 import { Drainer } from "./drain/drainer.ts";
 import type { Addresses, Gateway, GatewayDeps } from "./gateway.ts";
 import { handle } from "./handlers/index.ts";
-import type { ClientConnection, Services } from "./handlers/services.ts";
+import { obeyClientControl } from "./handlers/obey-client-control.ts";
 import type { NodeInfo } from "./http/api-methods.ts";
 import { apiRouter } from "./http/api-server.ts";
 import { controlRoutes } from "./http/control-server.ts";
@@ -20,8 +21,8 @@ import { healthRoutes } from "./http/health.ts";
 import { closeServer, createHttpServer, listen, type Route } from "./http/http-server.ts";
 import { Metrics } from "./http/metrics.ts";
 import { websocketRoute } from "./http/websocket-route.ts";
-import { Hub } from "./hub/hub.ts";
-import { Subscriptions } from "./hub/subscriptions.ts";
+import { tellJoinLeave } from "./hub/join-leave.ts";
+import { ClientControl } from "./node/client-control.ts";
 import type { NodeState } from "./node/load.ts";
 import type { Settings, SettingsSource } from "./settings.ts";
 import { WsServer } from "./transport/ws-server.ts";
@@ -40,7 +41,7 @@ class GatewayApp implements Gateway {
   readonly #settings: SettingsSource;
   readonly #deps: GatewayDeps;
   readonly #adapters: Adapters;
-  readonly #hub = new Hub<ClientConnection>();
+  readonly #services: AssembledServices;
   readonly #table = new ConnectionTable();
   readonly #flushLoop: FlushLoop;
   readonly #wheel: TimerWheel;
@@ -64,6 +65,14 @@ class GatewayApp implements Gateway {
     this.#flushLoop = new FlushLoop(clock, limits.maxOutboundBytes);
     this.#wheel = new TimerWheel(clock, WHEEL_TICK_MS);
     this.#drainer = new Drainer({ clock, random, open: () => this.#table.open, sockets: () => this.#table.size });
+    this.#services = assembleServices({
+      settings,
+      deps,
+      adapters: this.#adapters,
+      metrics: () => this.#metrics,
+      isGateClosed: () => this.#isGateClosed,
+    });
+    obeyClientControl(this.#services);
     this.#metrics = this.#createMetrics();
     const connectionDeps = this.#connectionDeps();
     this.#websockets = new WsServer({
@@ -89,6 +98,7 @@ class GatewayApp implements Gateway {
   async listen(): Promise<Addresses> {
     const { broker, registry } = this.#adapters;
     this.#wheel.start();
+    this.#services.presence.start();
     await Promise.all([broker.start(this.#brokerEvents()), registry.start()]);
     const { config } = this.#settings.current;
     const [client, control] = await Promise.all([
@@ -123,6 +133,8 @@ class GatewayApp implements Gateway {
     for (const connection of this.#table.open) connection.close(CLOSE.shutdown);
     this.#websockets.terminateAll();
     this.#wheel.stop();
+    this.#services.presence.stop();
+    this.#services.hooks.close();
     await Promise.all([closeServer(this.#clientServer), closeServer(this.#controlServer)]);
     await this.#adapters.registry.close();
     await this.#adapters.broker.close();
@@ -147,20 +159,17 @@ class GatewayApp implements Gateway {
     return {
       onPublication: (publication) => {
         this.#metrics.publications.inc();
-        this.#hub.deliver(publication);
+        this.#services.hub.deliver(publication);
       },
-      onDisconnect: (command) => this.#disconnect(command),
+      onPresenceEvent: (event) => tellJoinLeave(this.#services.hub.joinLeaveMembers(event.channel), event),
+      onNodeMessage: (message) => this.#services.bus.receive(message),
       onConnected: (isConnected) => {
+        // What was published while the way was cut is missing here.
+        if (isConnected && this.#isBrokerSeen) void this.#services.hub.verifyPositions();
         this.#isBrokerSeen ||= isConnected;
         this.#deps.log.info({ isConnected }, "broker connection changed");
       },
     };
-  }
-
-  #disconnect({ user, client, code, reason }: DisconnectCommand): void {
-    for (const connection of this.#hub.clientsOf(user)) {
-      if (client === undefined || connection.client === client) connection.close({ code, reason });
-    }
   }
 
   #onSettings({ config }: Settings): void {
@@ -172,24 +181,10 @@ class GatewayApp implements Gateway {
   }
 
   #connectionDeps(): ConnectionDeps {
-    const { clock, random, log, identity } = this.#deps;
-    const { broker, registry } = this.#adapters;
-    const services: Services = {
-      clock,
-      log,
-      settings: this.#settings,
-      broker,
-      registry,
-      hub: this.#hub,
-      subscriptions: new Subscriptions(broker),
-      nodeId: identity.podUid,
-      newClientId: () => randomUUID(),
-      isGateClosed: () => this.#isGateClosed,
-    };
     return {
-      services,
+      services: this.#services,
       handle,
-      random,
+      random: this.#deps.random,
       flushLoop: this.#flushLoop,
       wheel: this.#wheel,
       outboxCounters: this.#outboxCounters,
@@ -214,8 +209,8 @@ class GatewayApp implements Gateway {
     const { broker, registry } = this.#adapters;
     return new Metrics({
       connections: () => this.#table.size,
-      clients: () => this.#hub.clientCount,
-      channels: () => this.#hub.channelCount,
+      clients: () => this.#services.hub.clientCount,
+      channels: () => this.#services.hub.channelCount,
       isBrokerConnected: () => broker.connected,
       isLeaseHeld: () => registry.leaseHeld,
       isDraining: () => this.#drainer.isRequested,
@@ -231,6 +226,7 @@ class GatewayApp implements Gateway {
       settings: this.#settings,
       broker: this.#adapters.broker,
       registry: this.#adapters.registry,
+      control: new ClientControl(this.#services.bus),
       describe: () => this.#describe(),
       onRequest: (method, outcome) => this.#metrics.apiRequests.inc({ method, outcome }),
     });
@@ -276,9 +272,9 @@ class GatewayApp implements Gateway {
       name: podName,
       version: VERSION,
       revision,
-      num_clients: this.#hub.clientCount,
-      num_users: this.#hub.userCount,
-      num_channels: this.#hub.channelCount,
+      num_clients: this.#services.hub.clientCount,
+      num_users: this.#services.hub.userCount,
+      num_channels: this.#services.hub.channelCount,
       uptime: Math.round((this.#deps.clock.nowMs() - this.#startMs) / 1000),
     };
   }

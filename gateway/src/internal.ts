@@ -5,9 +5,14 @@ export {
   type BrokerEvents,
   type BrokerPublication,
   BrokerUnavailableError,
-  type DisconnectCommand,
+  type History,
+  type HistoryRequest,
   type Position,
+  type PresenceEvent,
+  type PresenceMember,
+  type PublishOutcome,
   type PublishRequest,
+  type StoredPublication,
 } from "./broker/broker.ts";
 export {
   openRedisBroker,

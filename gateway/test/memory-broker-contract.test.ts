@@ -1,3 +1,4 @@
+import { systemClock } from "@belay/gateway";
 import { brokerContract } from "@belay/testkit";
 import { MemoryBroker } from "../src/broker/memory-broker.ts";
 
@@ -8,7 +9,7 @@ brokerContract({
   nodes: 1,
   openMedium: () =>
     Promise.resolve({
-      open: () => new MemoryBroker({ epochPrefix: `e${(opened += 1)}` }),
+      open: (nodeId = "") => new MemoryBroker({ epochPrefix: `e${(opened += 1)}`, clock: systemClock, nodeId }),
       [Symbol.asyncDispose]: () => Promise.resolve(),
     }),
 });

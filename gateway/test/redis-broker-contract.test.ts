@@ -5,7 +5,7 @@ import { testRuntime } from "./redis-test-runtime.ts";
 async function openMedium(): Promise<LosableBrokerMedium> {
   const redis = await startRedis();
   return {
-    open: () => openRedisBroker({ url: redis.url, prefix: "belay:", ...testRuntime() }),
+    open: (nodeId = "") => openRedisBroker({ url: redis.url, prefix: "belay:", nodeId, ...testRuntime() }),
     leave: () => redis.stop(),
     comeBack: () => redis.start(),
     [Symbol.asyncDispose]: () => redis[Symbol.asyncDispose](),

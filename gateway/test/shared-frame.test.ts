@@ -2,8 +2,8 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
-import { makeFrameBatch } from "../src/transport/frame-batch.ts";
 import { type Written, writeBatch } from "../src/transport/shared-frame.ts";
+import { WS_TEXT } from "../src/transport/ws-framing.ts";
 
 /** An upgrade of ws that renames its private fields must fail here, not in production. */
 let server: WebSocketServer;
@@ -22,12 +22,12 @@ async function pair(): Promise<{ readonly ours: WebSocket; readonly theirs: WebS
   return { ours, theirs, got };
 }
 
-const batch = (...lines: readonly string[]) => makeFrameBatch(lines.map((line) => Buffer.from(line)));
+const batch = (...lines: readonly string[]) => WS_TEXT.batch(lines.map((line) => Buffer.from(line)));
 
 test("[ORD1] an idle ws socket is written to directly, at every length of header", async () => {
   const { ours, theirs, got } = await pair();
   const texts = [1, 125, 126, 65_535, 65_536].map((size) => "x".repeat(size));
-  const written = texts.map((text): Written => writeBatch(ours, batch(text)));
+  const written = texts.map((text): Written => writeBatch(ours, batch(text), false));
   ours.close();
   await once(theirs, "close");
   expect(written).toEqual(texts.map(() => "raw"));
@@ -37,7 +37,7 @@ test("[ORD1] an idle ws socket is written to directly, at every length of header
 test("[ORD1] while ws compresses a message of its own the batch goes through ws, behind it", async () => {
   const { ours, theirs, got } = await pair();
   ours.send("first", { compress: true });
-  const written = writeBatch(ours, batch("second", "third"));
+  const written = writeBatch(ours, batch("second", "third"), false);
   ours.close();
   await once(theirs, "close");
   expect(written).toBe("public");
@@ -47,7 +47,7 @@ test("[ORD1] while ws compresses a message of its own the batch goes through ws,
 test("[ORD1] inside a fragmented message the batch does not cut in raw", async () => {
   const { ours, theirs } = await pair();
   ours.send("half", { fin: false });
-  expect(writeBatch(ours, batch("x"))).toBe("public");
+  expect(writeBatch(ours, batch("x"), false)).toBe("public");
   ours.terminate();
   await once(theirs, "close");
 });
@@ -55,6 +55,6 @@ test("[ORD1] inside a fragmented message the batch does not cut in raw", async (
 test("[CMD1] nothing is written to a closed socket", async () => {
   const { ours, theirs } = await pair();
   ours.terminate();
-  expect(writeBatch(ours, batch("x"))).toBe("closed");
+  expect(writeBatch(ours, batch("x"), false)).toBe("closed");
   await once(theirs, "close");
 });

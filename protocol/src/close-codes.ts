@@ -15,7 +15,15 @@ export type CloseName =
   | "invalidToken"
   | "badRequest"
   | "stale"
-  | "forced";
+  | "forced"
+  | "serverError"
+  | "subscriptionExpired"
+  | "insufficientState"
+  | "tooManyRequests"
+  | "connectionLimit"
+  | "permissionDenied"
+  | "notAvailable"
+  | "tooManyErrors";
 
 export const CLOSE: Readonly<Record<CloseName, CloseReason>> = {
   /** RFC 6455's own code; SDKs take it as final. */
@@ -36,6 +44,16 @@ export const CLOSE: Readonly<Record<CloseName, CloseReason>> = {
   stale: { code: 3502, reason: "stale" },
   /** Closed by the server API. */
   forced: { code: 3503, reason: "force disconnect" },
+  /** The application could not be asked, or the server failed. */
+  serverError: { code: 3004, reason: "internal server error" },
+  /** A subscription's token has expired and the server cannot tell the client otherwise. */
+  subscriptionExpired: { code: 3006, reason: "subscription expired" },
+  insufficientState: { code: 3010, reason: "insufficient state" },
+  tooManyRequests: { code: 3013, reason: "too many requests" },
+  connectionLimit: { code: 3504, reason: "connection limit" },
+  permissionDenied: { code: 3507, reason: "permission denied" },
+  notAvailable: { code: 3508, reason: "not available" },
+  tooManyErrors: { code: 3509, reason: "too many errors" },
 };
 
 /** Whether a client comes back after this code. */

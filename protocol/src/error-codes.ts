@@ -1,13 +1,9 @@
-/** An error reply to one command. `temporary` says that the same command may work later. */
-export interface ErrorReply {
-  readonly code: number;
-  readonly message: string;
-  readonly temporary?: boolean;
-}
+import type { ErrorReply } from "./messages.ts";
 
 export type ErrorName =
   | "internal"
   | "unauthorized"
+  | "unknownChannel"
   | "permissionDenied"
   | "methodNotFound"
   | "alreadySubscribed"
@@ -15,11 +11,15 @@ export type ErrorName =
   | "badRequest"
   | "notAvailable"
   | "tokenExpired"
-  | "tooManyRequests";
+  | "expired"
+  | "tooManyRequests"
+  | "unrecoverablePosition";
 
+/** The only error codes there are; PROTOCOL.md tells when each comes. */
 export const ERROR: Readonly<Record<ErrorName, ErrorReply>> = {
   internal: { code: 100, message: "internal server error", temporary: true },
   unauthorized: { code: 101, message: "unauthorized" },
+  unknownChannel: { code: 102, message: "unknown channel" },
   permissionDenied: { code: 103, message: "permission denied" },
   methodNotFound: { code: 104, message: "method not found" },
   alreadySubscribed: { code: 105, message: "already subscribed" },
@@ -27,5 +27,7 @@ export const ERROR: Readonly<Record<ErrorName, ErrorReply>> = {
   badRequest: { code: 107, message: "bad request" },
   notAvailable: { code: 108, message: "not available" },
   tokenExpired: { code: 109, message: "token expired" },
+  expired: { code: 110, message: "expired" },
   tooManyRequests: { code: 111, message: "too many requests", temporary: true },
+  unrecoverablePosition: { code: 112, message: "unrecoverable position" },
 };

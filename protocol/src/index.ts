@@ -1,9 +1,11 @@
 export * from "./channel.ts";
 export * from "./close-codes.ts";
+export type { Codec } from "./codec.ts";
 export * from "./error-codes.ts";
-export * from "./json-decode.ts";
-export * from "./json-encode.ts";
+export { JSON_CODEC } from "./json-codec.ts";
+export { encodeClientInfo, encodePublicationHead, encodePublicationTail } from "./json-encode.ts";
 export * from "./json-scan.ts";
 export * from "./limits.ts";
 export * from "./messages.ts";
 export * from "./version.ts";
+export * from "./unsubscribe-codes.ts";

@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
-import { decodeJsonFrame } from "./json-decode.ts";
+import { decodeJsonFrame as decodeBytes } from "./json-decode.ts";
 import { MAX_COMMANDS_PER_FRAME, MAX_NESTING } from "./limits.ts";
 
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+const decodeJsonFrame = (text: string) => decodeBytes(bytes(text));
 const nested = (levels: number): string => "[".repeat(levels) + "]".repeat(levels);
 
 test.each([
@@ -32,6 +34,13 @@ test.each([
   ["[CMD4] null as method", '{"id":1,"connect":null}', "CMD4"],
   ["[CMD4] a channel that is no text", '{"id":1,"subscribe":{"channel":5}}', "CMD4"],
   ["[CMD4] a token that is no text", '{"id":1,"connect":{"token":{}}}', "CMD4"],
+  ["[CMD4] a flag that is none", '{"id":1,"subscribe":{"channel":"a","recover":"yes"}}', "CMD4"],
+  ["[CMD4] an offset below 0", '{"id":1,"subscribe":{"channel":"a","offset":-1}}', "CMD4"],
+  ["[CMD4] an offset beyond 2⁵³", '{"id":1,"subscribe":{"channel":"a","offset":9007199254740993}}', "CMD4"],
+  ["[CMD4] subscriptions of connect that are no objects", '{"id":1,"connect":{"subs":{"a":1}}}', "CMD4"],
+  ["[CMD4] a filter that is no object", '{"id":1,"subscribe":{"channel":"a","tf":[]}}', "CMD4"],
+  ["[CMD4] a position that is no object", '{"id":1,"history":{"channel":"a","since":1}}', "CMD4"],
+  ["[CMD4] headers that are no texts", '{"id":1,"connect":{"headers":{"a":1}}}', "CMD4"],
   ["[CMD4] publish without data", '{"id":1,"publish":{"channel":"a"}}', "CMD4"],
 ])("%s is refused", (_title, frame, rule) => {
   expect(decodeJsonFrame(frame)).toMatchObject({ ok: false, refusal: { rule } });
@@ -40,12 +49,12 @@ test.each([
 test("[FRM2] empty lines between commands are skipped, unknown fields ignored ([CMD2])", () => {
   expect(decodeJsonFrame('\n{"id":1,"connect":{"token":"","name":"js","headers":{}},"belay":{}}\r\n\n{}\n')).toEqual({
     ok: true,
-    commands: [{ kind: "connect", id: 1, name: "js" }, { kind: "pong" }],
+    commands: [{ kind: "connect", id: 1, name: "js", version: "" }, { kind: "pong" }],
   });
 });
 
 test("[CMD4] an absent channel reads as the empty name", () => {
-  expect(decodeJsonFrame('{"id":4294967295,"subscribe":{}}')).toEqual({
+  expect(decodeJsonFrame('{"id":4294967295,"subscribe":{}}')).toMatchObject({
     ok: true,
     commands: [{ kind: "subscribe", id: 4294967295, channel: "" }],
   });
@@ -54,7 +63,7 @@ test("[CMD4] an absent channel reads as the empty name", () => {
 test("[CMD3] send may come without an id", () => {
   expect(decodeJsonFrame('{"send":{"data":{}}}')).toEqual({
     ok: true,
-    commands: [{ kind: "unserved", id: 0, method: "send" }],
+    commands: [{ kind: "send", id: 0, data: bytes("{}") }],
   });
 });
 
@@ -62,6 +71,28 @@ test("[LIM4] a payload as deep as allowed is decoded", () => {
   const data = nested(MAX_NESTING - 2);
   expect(decodeJsonFrame(`{"id":1,"publish":{"channel":"a","data":${data}}}`)).toMatchObject({
     ok: true,
-    commands: [{ data }],
+    commands: [{ data: bytes(data) }],
   });
+});
+
+test("[FRM2] bytes that are no UTF-8 are refused", () => {
+  expect(decodeBytes(new Uint8Array([0x7b, 0xff, 0x7d]))).toMatchObject({ ok: false, refusal: { rule: "FRM2" } });
+});
+
+test("[PAY1] payloads of every command are taken byte for byte", () => {
+  const data = '{"n": 1.0e2,"big":123456789012345678901}';
+  const frame = [
+    `{"id":1,"connect":{"data":${data},"subs":{"a\\"b":{"recover":true,"offset":3,"epoch":"e","data":${data}}}}}`,
+    `{"id":2,"subscribe":{"channel":"a","data":${data}}}`,
+    `{"id":3,"rpc":{"method":"m","data":${data}}}`,
+    `{"send":{"data":${data}}}`,
+  ].join("\n");
+  const decoded = decodeJsonFrame(frame);
+  const [connect, subscribe, rpc, send] = decoded.ok ? decoded.commands : [];
+  const raw = bytes(data);
+  expect(connect).toMatchObject({
+    data: raw,
+    subs: new Map([['a"b', expect.objectContaining({ data: raw, offset: 3 })]]),
+  });
+  expect([subscribe, rpc, send]).toMatchObject([{ data: raw }, { data: raw }, { data: raw }]);
 });

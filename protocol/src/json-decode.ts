@@ -1,12 +1,32 @@
+import { entriesOf, FieldProblem, type Fields, flagOf, integerOf, isFields, textOf, textsOf } from "./json-fields.ts";
 import { isDeeperThan, rawMember, withoutNewlines } from "./json-scan.ts";
 import { MAX_COMMAND_ID, MAX_COMMANDS_PER_FRAME, MAX_NESTING } from "./limits.ts";
-import type { Command, DecodedFrame, FrameRefusal, UnservedMethod } from "./messages.ts";
+import type {
+  Command,
+  ConnectCommand,
+  DecodedFrame,
+  EmulationRequest,
+  FilterNode,
+  FrameRefusal,
+  HistoryCommand,
+  Payload,
+  SubscribeRequest,
+} from "./messages.ts";
 
-type Fields = Readonly<Record<string, unknown>>;
 type Decoded = Command | FrameRefusal;
 
-/** Decodes one text frame: commands, one per line. Never throws; the first bad command refuses the whole frame. */
-export function decodeJsonFrame(text: string): DecodedFrame {
+/** Flag of a subscribe request: a recovery that cannot be made is an error. */
+const FLAG_REJECT_UNRECOVERED = 2;
+
+const NO_DATA = new Uint8Array(0);
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const bytes = new TextEncoder();
+
+/** Decodes one frame: commands, one per line. Never throws; the first bad command refuses the whole frame. */
+export function decodeJsonFrame(frame: Uint8Array): DecodedFrame {
+  const text = textOfBytes(frame);
+  if (text === undefined) return refused({ rule: "FRM2", problem: "a frame must be UTF-8" });
   const commands: Command[] = [];
   let start = 0;
   while (start < text.length) {
@@ -24,6 +44,24 @@ export function decodeJsonFrame(text: string): DecodedFrame {
   }
   if (commands.length === 0) return refused({ rule: "FRM3", problem: "a frame must have a command" });
   return { ok: true, commands };
+}
+
+/** Undefined for a body that is no emulation request. `data` is a JSON string that holds the frame. */
+export function decodeJsonEmulation(body: Uint8Array): EmulationRequest | undefined {
+  const text = textOfBytes(body);
+  const value = text === undefined || isDeeperThan(text, MAX_NESTING) ? undefined : parseObject(text);
+  const { session, node, data } = value ?? {};
+  if (typeof session !== "string" || typeof node !== "string" || typeof data !== "string") return undefined;
+  return { session, node, data: bytes.encode(data) };
+}
+
+function textOfBytes(frame: Uint8Array): string | undefined {
+  try {
+    return utf8.decode(frame);
+  } catch {
+    // Not UTF-8: the caller refuses the frame.
+    return undefined;
+  }
 }
 
 function refused(refusal: FrameRefusal): DecodedFrame {
@@ -45,7 +83,16 @@ function decodeCommand(line: string): Decoded {
   if (!isFields(body)) return { rule: "CMD4", problem: `${method} must be an object` };
   const id = commandId(value["id"], method);
   if (typeof id !== "number") return id;
-  return METHODS.get(method)?.(id, body, line) ?? { rule: "CMD1", problem: "command must be known" };
+  return decodeBody({ id, body, line, method });
+}
+
+function decodeBody(parts: CommandParts): Decoded {
+  try {
+    return METHODS.get(parts.method)?.(parts) ?? { rule: "CMD1", problem: "command must be known" };
+  } catch (error) {
+    if (error instanceof FieldProblem) return error.refusal;
+    throw error;
+  }
 }
 
 function parseObject(line: string): Fields | undefined {
@@ -58,57 +105,131 @@ function parseObject(line: string): Fields | undefined {
   }
 }
 
-function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 function commandId(id: unknown, method: string): number | FrameRefusal {
   if (method === "send" && (id === undefined || id === 0)) return 0;
   if (typeof id === "number" && Number.isInteger(id) && id >= 1 && id <= MAX_COMMAND_ID) return id;
   return { rule: "CMD3", problem: "id must be an integer from 1 to 4294967295" };
 }
 
-type DecodeMethod = (id: number, body: Fields, line: string) => Decoded;
+interface CommandParts {
+  readonly id: number;
+  readonly body: Fields;
+  readonly line: string;
+  readonly method: string;
+}
+
+type DecodeMethod = (parts: CommandParts) => Command;
 
 const METHODS: ReadonlyMap<string, DecodeMethod> = new Map<string, DecodeMethod>([
   ["connect", decodeConnect],
-  ["subscribe", (id, body) => withChannel(body, (channel) => ({ kind: "subscribe", id, channel }))],
-  ["unsubscribe", (id, body) => withChannel(body, (channel) => ({ kind: "unsubscribe", id, channel }))],
+  ["subscribe", decodeSubscribe],
+  ["unsubscribe", ({ id, body }): Command => ({ kind: "unsubscribe", id, channel: textOf(body, "channel") })],
   ["publish", decodePublish],
-  ["ping", (id): Command => ({ kind: "ping", id })],
-  ...(["presence", "presence_stats", "history", "rpc", "refresh", "sub_refresh", "send"] as const).map(unserved),
+  ["presence", ({ id, body }): Command => ({ kind: "presence", id, channel: textOf(body, "channel") })],
+  ["presence_stats", ({ id, body }): Command => ({ kind: "presence_stats", id, channel: textOf(body, "channel") })],
+  ["history", decodeHistory],
+  ["ping", ({ id }): Command => ({ kind: "ping", id })],
+  ["send", ({ id, line }): Command => ({ kind: "send", id, data: payload(line, ["send", "data"]) ?? NO_DATA })],
+  ["rpc", decodeRpc],
+  ["refresh", ({ id, body }): Command => ({ kind: "refresh", id, token: textOf(body, "token") })],
+  ["sub_refresh", decodeSubRefresh],
 ]);
 
-function unserved(method: UnservedMethod): [string, DecodeMethod] {
-  return [method, (id): Command => ({ kind: "unserved", id, method })];
-}
-
-function decodeConnect(id: number, body: Fields): Decoded {
-  const { token, name, version } = body;
-  if (!isOptionalText(token) || !isOptionalText(name) || !isOptionalText(version)) {
-    return { rule: "CMD4", problem: "connect.token, name and version must be strings" };
-  }
+function decodeConnect({ id, body, line }: CommandParts): ConnectCommand {
+  const token = textOf(body, "token");
+  const data = payload(line, ["connect", "data"]);
+  const subs = entriesOf(body, "subs", (value, channel) => {
+    if (!isFields(value)) throw new FieldProblem("subs", "an object of objects");
+    return subscribeRequest(value, line, ["connect", "subs", channel]);
+  });
+  const headers = entriesOf(body, "headers", (value) => {
+    if (typeof value !== "string") throw new FieldProblem("headers", "an object of strings");
+    return value;
+  });
   return {
     kind: "connect",
     id,
-    ...(typeof token === "string" && token !== "" && { token }),
-    ...(typeof name === "string" && { name }),
-    ...(typeof version === "string" && { version }),
+    ...(token !== "" && { token }),
+    ...(data !== undefined && { data }),
+    ...(subs.size > 0 && { subs }),
+    ...(headers.size > 0 && { headers }),
+    name: textOf(body, "name"),
+    version: textOf(body, "version"),
   };
 }
 
-function isOptionalText(value: unknown): value is string | null | undefined {
-  return value === undefined || value === null || typeof value === "string";
+function decodeSubscribe({ id, body, line }: CommandParts): Command {
+  return { kind: "subscribe", id, channel: textOf(body, "channel"), ...subscribeRequest(body, line, ["subscribe"]) };
 }
 
-function decodePublish(id: number, body: Fields, line: string): Decoded {
-  const data = rawMember(line, ["publish", "data"]);
-  if (data === undefined) return { rule: "CMD4", problem: "publish.data must be there" };
-  return withChannel(body, (channel) => ({ kind: "publish", id, channel, data: withoutNewlines(data) }));
+function subscribeRequest(body: Fields, line: string, path: readonly string[]): SubscribeRequest {
+  const data = payload(line, [...path, "data"]);
+  const filter = body["tf"];
+  return {
+    token: textOf(body, "token"),
+    recover: flagOf(body, "recover"),
+    offset: integerOf(body, "offset"),
+    epoch: textOf(body, "epoch"),
+    positioned: flagOf(body, "positioned"),
+    recoverable: flagOf(body, "recoverable"),
+    joinLeave: flagOf(body, "join_leave"),
+    delta: textOf(body, "delta"),
+    type: integerOf(body, "type"),
+    rejectUnrecovered: (integerOf(body, "flag") & FLAG_REJECT_UNRECOVERED) !== 0,
+    ...(data !== undefined && { data }),
+    ...(filter !== undefined && filter !== null && { tagsFilter: filterNode(filter) }),
+  };
 }
 
-/** An absent channel reads as the empty name, which the command's handler refuses with an error reply (LIM2). */
-function withChannel(body: Fields, make: (channel: string) => Command): Decoded {
-  const channel = body["channel"] ?? "";
-  return typeof channel === "string" ? make(channel) : { rule: "CMD4", problem: "channel must be a string" };
+/** As deep as a command may nest, which was checked before. */
+function filterNode(value: unknown): FilterNode {
+  if (!isFields(value)) throw new FieldProblem("tf", "an object");
+  const nodes = value["nodes"] ?? [];
+  if (!Array.isArray(nodes)) throw new FieldProblem("tf.nodes", "a list");
+  return {
+    op: textOf(value, "op"),
+    key: textOf(value, "key"),
+    cmp: textOf(value, "cmp"),
+    val: textOf(value, "val"),
+    vals: textsOf(value, "vals"),
+    nodes: nodes.map((node) => filterNode(node)),
+  };
+}
+
+function decodePublish({ id, body, line }: CommandParts): Command {
+  return { kind: "publish", id, channel: textOf(body, "channel"), data: required(line, ["publish", "data"]) };
+}
+
+function decodeHistory({ id, body }: CommandParts): HistoryCommand {
+  const since = body["since"] ?? undefined;
+  if (since !== undefined && !isFields(since)) throw new FieldProblem("since", "an object");
+  return {
+    kind: "history",
+    id,
+    channel: textOf(body, "channel"),
+    limit: integerOf(body, "limit", -1),
+    reverse: flagOf(body, "reverse"),
+    ...(since !== undefined && { since: { offset: integerOf(since, "offset"), epoch: textOf(since, "epoch") } }),
+  };
+}
+
+function decodeRpc({ id, body, line }: CommandParts): Command {
+  const data = payload(line, ["rpc", "data"]);
+  return { kind: "rpc", id, method: textOf(body, "method"), ...(data !== undefined && { data }) };
+}
+
+function decodeSubRefresh({ id, body }: CommandParts): Command {
+  return { kind: "sub_refresh", id, channel: textOf(body, "channel"), token: textOf(body, "token") };
+}
+
+/** The JSON text of a member as it stands in the line. */
+function payload(line: string, path: readonly string[]): Payload | undefined {
+  const raw = rawMember(line, path);
+  return raw === undefined ? undefined : bytes.encode(withoutNewlines(raw));
+}
+
+function required(line: string, path: readonly string[]): Payload {
+  const data = payload(line, path);
+  if (data === undefined) throw new FieldProblem("data", "there");
+  return data;
 }

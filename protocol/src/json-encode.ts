@@ -1,31 +1,157 @@
-import type { ErrorReply } from "./error-codes.ts";
-import type { ClientInfo, ConnectResult } from "./messages.ts";
+import type { ClientInfo, ConnectResult, Payload, Publication, Push, Reply, SubscribeResult } from "./messages.ts";
 
 /** Replies and pushes as JSON text, one line each. Payloads are spliced in as they came, never parsed. */
 
-/** The server's ping: any SDK answers it with the same (HB1). */
-export const PING = "{}";
+const utf8 = new TextDecoder();
+const bytes = new TextEncoder();
 
-export function encodeConnectReply(id: number, result: ConnectResult): string {
-  return JSON.stringify({ id, connect: result });
+/** JSON text of the client info that goes with publications and presence. */
+export function encodeClientInfo(info: ClientInfo): string {
+  return object([
+    ["user", JSON.stringify(info.user)],
+    ["client", JSON.stringify(info.client)],
+    ["conn_info", raw(info.connInfo)],
+    ["chan_info", raw(info.chanInfo)],
+  ]);
 }
 
-/** The reply of a command whose result has no fields. */
-export function encodeEmptyReply(id: number, method: "subscribe" | "unsubscribe" | "publish" | "ping"): string {
-  return `{"id":${id},"${method}":{}}`;
+export function encodeJsonReply(reply: Reply): Uint8Array {
+  return bytes.encode(`{"id":${reply.id},${member(reply)}}`);
 }
 
-export function encodeErrorReply(id: number, { code, message, temporary }: ErrorReply): string {
-  return JSON.stringify({ id, error: { code, message, ...(temporary === true && { temporary }) } });
+export function encodeJsonPush(push: Push): Uint8Array {
+  return bytes.encode(`{"push":${pushBody(push)}}`);
 }
 
-/** JSON text of the client info that goes with a publication. */
-export function encodeClientInfo({ user, client, connInfo }: ClientInfo): string {
-  const info = connInfo === undefined ? "" : `,"conn_info":${connInfo}`;
-  return `{"user":${JSON.stringify(user)},"client":${JSON.stringify(client)}${info}}`;
+/** What stands before `data` in a publication's line, ready to be shared by every publication of the channel. */
+export function encodePublicationHead(channel: string): Uint8Array {
+  return bytes.encode(`{"push":{"channel":${JSON.stringify(channel)},"pub":{"data":`);
 }
 
-/** What stands before the payload of a channel's publication; `}}}` or `,"info":…}}}` stands behind it. */
-export function encodePublicationHead(channel: string): string {
-  return `{"push":{"channel":${JSON.stringify(channel)},"pub":{"data":`;
+/** What stands behind it. */
+export function encodePublicationTail(publication: Omit<Publication, "data" | "info">, info?: Payload): Uint8Array {
+  return bytes.encode(`${publicationRest(publication, raw(info))}}}}`);
+}
+
+function member(reply: Reply): string {
+  // oxlint-disable-next-line typescript/switch-exhaustiveness-check -- the other kinds go on in simpleResult, which the compiler checks
+  switch (reply.kind) {
+    case "error":
+      return `"error":${JSON.stringify(reply.error)}`;
+    case "connect":
+      return `"connect":${connectResult(reply.result)}`;
+    case "subscribe":
+      return `"subscribe":${subscribeResult(reply.result)}`;
+    case "rpc":
+      return `"rpc":${object([["data", raw(reply.data)]])}`;
+    default:
+      return `"${reply.kind}":${simpleResult(reply)}`;
+  }
+}
+
+function simpleResult(reply: Exclude<Reply, { kind: "error" | "connect" | "subscribe" | "rpc" }>): string {
+  switch (reply.kind) {
+    case "refresh":
+    case "sub_refresh":
+      return JSON.stringify(reply.result);
+    case "unsubscribe":
+    case "publish":
+    case "ping":
+      return "{}";
+    case "presence":
+    case "presence_stats":
+    case "history":
+      return channelState(reply);
+  }
+}
+
+function channelState(reply: Extract<Reply, { kind: "presence" | "presence_stats" | "history" }>): string {
+  if (reply.kind === "presence_stats") return JSON.stringify({ num_clients: reply.clients, num_users: reply.users });
+  if (reply.kind === "presence") {
+    const shown = [...reply.presence].map(([client, info]) => `${JSON.stringify(client)}:${encodeClientInfo(info)}`);
+    return `{"presence":{${shown.join(",")}}}`;
+  }
+  const { publications, epoch, offset } = reply.result;
+  return `{"publications":${list(publications)},"epoch":${JSON.stringify(epoch)},"offset":${offset}}`;
+}
+
+function pushBody(push: Push): string {
+  switch (push.kind) {
+    case "publication":
+      return `{"channel":${JSON.stringify(push.channel)},"pub":${publicationText(push.publication, push.isDeltaStream)}}`;
+    case "join":
+    case "leave":
+      return `{"channel":${JSON.stringify(push.channel)},"${push.kind}":{"info":${encodeClientInfo(push.info)}}}`;
+    case "unsubscribe":
+      return JSON.stringify({ channel: push.channel, unsubscribe: { code: push.code, reason: push.reason } });
+    case "subscribe":
+      return `{"channel":${JSON.stringify(push.channel)},"subscribe":${subscribeResult(push.result)}}`;
+    case "message":
+      return `{"message":{"data":${utf8.decode(push.data)}}}`;
+    case "connect":
+      return `{"connect":${connectResult(push.result)}}`;
+    case "disconnect":
+      return JSON.stringify({ disconnect: { code: push.code, reason: push.reason, reconnect: push.reconnect } });
+    case "refresh":
+      return JSON.stringify({ refresh: { expires: push.expires, ttl: push.ttl } });
+  }
+}
+
+function connectResult({ data, subs, ...rest }: ConnectResult): string {
+  const entries = [...(subs ?? [])].map(([channel, result]) => `${JSON.stringify(channel)}:${subscribeResult(result)}`);
+  return object([
+    ...plain(rest),
+    ["data", raw(data)],
+    ["subs", entries.length === 0 ? undefined : `{${entries.join(",")}}`],
+  ]);
+}
+
+function subscribeResult(result: SubscribeResult): string {
+  const { data, publications, wasRecovering, delta, ...rest } = result;
+  return object([
+    ...plain(rest),
+    ["was_recovering", wasRecovering === true ? "true" : undefined],
+    ["delta", delta === true ? "true" : undefined],
+    ["data", raw(data)],
+    ["publications", publications === undefined ? undefined : list(publications, delta)],
+  ]);
+}
+
+function list(publications: readonly Publication[], isDeltaStream?: boolean): string {
+  return `[${publications.map((publication) => publicationText(publication, isDeltaStream)).join(",")}]`;
+}
+
+function publicationText(publication: Publication, isDeltaStream = false): string {
+  const data = utf8.decode(publication.data);
+  const info = publication.info === undefined ? undefined : encodeClientInfo(publication.info);
+  return `{"data":${isDeltaStream ? JSON.stringify(data) : data}${publicationRest(publication, info)}}`;
+}
+
+function publicationRest({ offset, tags, delta, timeMs }: Omit<Publication, "data" | "info">, info?: string): string {
+  const rest = members([
+    ["info", info],
+    ["offset", offset === undefined ? undefined : String(offset)],
+    ["tags", tags === undefined ? undefined : JSON.stringify(Object.fromEntries(tags))],
+    ["delta", delta === true ? "true" : undefined],
+    ["time", timeMs === undefined ? undefined : String(timeMs)],
+  ]);
+  return rest === "" ? "" : `,${rest}`;
+}
+
+type Member = readonly [string, string | undefined];
+
+function plain(fields: object): readonly Member[] {
+  return Object.entries(fields).map(([name, value]) => [name, JSON.stringify(value)]);
+}
+
+function raw(payload: Payload | undefined): string | undefined {
+  return payload === undefined ? undefined : utf8.decode(payload);
+}
+
+function object(fields: readonly Member[]): string {
+  return `{${members(fields)}}`;
+}
+
+function members(fields: readonly Member[]): string {
+  return fields.flatMap(([name, value]) => (value === undefined ? [] : [`"${name}":${value}`])).join(",");
 }

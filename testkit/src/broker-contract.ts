@@ -1,90 +1,24 @@
-import {
-  type Broker,
-  type BrokerPublication,
-  BrokerUnavailableError,
-  type DisconnectCommand,
-  type Position,
-} from "@belay/gateway/internal";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { systemClock } from "@belay/gateway";
+import { BrokerUnavailableError, type Position } from "@belay/gateway/internal";
+import { describe, expect, test } from "vitest";
+import { brokerHistoryContract } from "./broker-history-contract.ts";
+import { brokerPresenceContract } from "./broker-presence-contract.ts";
+import { BrokerNode, type BrokerSubject, type LosableBrokerMedium, openPair, publishText } from "./broker-subject.ts";
 import { eventually } from "./eventually.ts";
 
-/** What a broker is made on, for the contract. */
-export interface BrokerMedium extends AsyncDisposable {
-  /** A broker that is not started. */
-  open(): Broker;
-}
-
-/** A medium that can be away. */
-export interface LosableBrokerMedium extends BrokerMedium {
-  /** Takes the medium away. */
-  leave(): Promise<void>;
-  /** Brings it back, without its data. */
-  comeBack(): Promise<void>;
-}
-
-export interface BrokerSubject {
-  readonly name: string;
-  /** Nodes that can share the medium; with 1, both ends of every test are the same broker. */
-  readonly nodes: 1 | 2;
-  readonly openMedium: () => Promise<BrokerMedium>;
-}
-
-/** A started broker and everything it reported. */
-export class BrokerNode implements AsyncDisposable {
-  readonly broker: Broker;
-  readonly publications: BrokerPublication[] = [];
-  readonly disconnects: DisconnectCommand[] = [];
-  readonly connected: boolean[] = [];
-
-  constructor(broker: Broker) {
-    this.broker = broker;
-  }
-
-  async start(): Promise<this> {
-    await this.broker.start({
-      onPublication: (publication) => void this.publications.push(publication),
-      onDisconnect: (command) => void this.disconnects.push(command),
-      onConnected: (connected) => void this.connected.push(connected),
-    });
-    return this;
-  }
-
-  of(channel: string): readonly BrokerPublication[] {
-    return this.publications.filter((publication) => publication.channel === channel);
-  }
-
-  texts(channel: string): readonly string[] {
-    return this.of(channel).map(({ data }) => data.toString());
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.broker.close();
-  }
-}
-
 /** Every broker keeps these rules; docs/redis.md tells them in words. */
-export function brokerContract({ name, nodes, openMedium }: BrokerSubject): void {
-  describe(`broker: ${name}`, () => {
-    let medium: BrokerMedium;
-    let here: BrokerNode;
-    let there: BrokerNode;
-    let counter = 0;
-    const fresh = (): string => `chat:${(counter += 1)}`;
+export function brokerContract(subject: BrokerSubject): void {
+  brokerOrderContract(subject);
+  brokerHistoryContract(subject);
+  brokerPresenceContract(subject);
+}
 
-    beforeAll(async () => {
-      medium = await openMedium();
-      here = await new BrokerNode(medium.open()).start();
-      there = nodes === 1 ? here : await new BrokerNode(medium.open()).start();
-      await eventually("connected", 5_000, () => here.broker.connected && there.broker.connected);
-    });
-
-    afterAll(async () => {
-      await here[Symbol.asyncDispose]();
-      await there[Symbol.asyncDispose]();
-      await medium[Symbol.asyncDispose]();
-    });
+function brokerOrderContract(subject: BrokerSubject): void {
+  describe(`broker: ${subject.name}`, () => {
+    const pair = openPair(subject);
 
     test("[BR1] every subscriber sees a channel in the order of its positions, without a gap, whichever node publishes", async () => {
+      const { here, there, fresh } = pair();
       const channel = fresh();
       await Promise.all([here.broker.subscribe(channel), there.broker.subscribe(channel)]);
       const published: Promise<readonly [string, Position]>[] = [];
@@ -108,14 +42,16 @@ export function brokerContract({ name, nodes, openMedium }: BrokerSubject): void
     });
 
     test("[BR1] publications that one node makes in a row keep their order", async () => {
+      const { here, fresh } = pair();
       const channel = fresh();
       const positions = await Promise.all(
-        Array.from({ length: 100 }, (_, index) => here.broker.publish({ channel, data: Buffer.from(`${index}`) })),
+        Array.from({ length: 100 }, (_, index) => publishText(here.broker, channel, `${index}`)),
       );
-      expect(positions.map(({ offset }) => offset)).toEqual(Array.from({ length: 100 }, (_, index) => index + 1));
+      expect(positions.map(([, { offset }]) => offset)).toEqual(Array.from({ length: 100 }, (_, index) => index + 1));
     });
 
     test("[BR2] what is published after subscribe has resolved is delivered", async () => {
+      const { here, there, fresh } = pair();
       for (let round = 0; round < 30; round += 1) {
         const channel = fresh();
         await there.broker.subscribe(channel);
@@ -125,7 +61,8 @@ export function brokerContract({ name, nodes, openMedium }: BrokerSubject): void
       }
     });
 
-    test("[BR3] data and info pass byte for byte", async () => {
+    test("[BR3] data and info pass byte for byte, tags as they are, with the time of the medium", async () => {
+      const { here, there, fresh } = pair();
       const channel = fresh();
       await there.broker.subscribe(channel);
       const payloads = [
@@ -139,20 +76,35 @@ export function brokerContract({ name, nodes, openMedium }: BrokerSubject): void
       ];
       for (const data of payloads) {
         await here.broker.publish({ channel, data });
-        await here.broker.publish({ channel, data, info: Buffer.from(`{"user":"ü:${data.length}"}`) });
+        await here.broker.publish({
+          channel,
+          data,
+          info: Buffer.from(`{"user":"ü:${data.length}"}`),
+          tags: { "ü:,": `${data.length}`, empty: "" },
+          useDelta: true,
+        });
       }
       await eventually("all arrived", 3_000, () => there.of(channel).length === payloads.length * 2);
       for (const [index, data] of payloads.entries()) {
-        const plain = there.of(channel)[index * 2];
-        const informed = there.of(channel)[index * 2 + 1];
-        expect(plain?.data.equals(data)).toBe(true);
-        expect(plain?.info).toBeUndefined();
-        expect(informed?.data.equals(data)).toBe(true);
-        expect(informed?.info?.toString()).toBe(`{"user":"ü:${data.length}"}`);
+        const [plain, informed] = there.of(channel).slice(index * 2, index * 2 + 2);
+        expect([plain?.data, plain?.info, plain?.tags, plain?.useDelta]).toEqual([
+          data,
+          undefined,
+          undefined,
+          undefined,
+        ]);
+        expect(informed).toMatchObject({
+          data,
+          info: Buffer.from(`{"user":"ü:${data.length}"}`),
+          tags: { "ü:,": `${data.length}`, empty: "" },
+          useDelta: true,
+        });
+        expect(Math.abs(Number(informed?.timeMs) - systemClock.date().getTime())).toBeLessThan(60_000);
       }
     });
 
     test("[BR3] channel names pass as they are", async () => {
+      const { here, there } = pair();
       for (const channel of ["a}b{c", "{tag}.c:x", "grüße 👋", " ", "*", "a\nb", `long${"g".repeat(250)}`]) {
         await there.broker.subscribe(channel);
         await here.broker.publish({ channel, data: Buffer.from("1") });
@@ -162,6 +114,7 @@ export function brokerContract({ name, nodes, openMedium }: BrokerSubject): void
     });
 
     test("[BR4] only subscribed channels are delivered; an unsubscribed one ends at once and can be taken up again", async () => {
+      const { here, there, fresh } = pair();
       const channel = fresh();
       const silent = fresh();
       await there.broker.subscribe(channel);
@@ -187,31 +140,34 @@ export function brokerContract({ name, nodes, openMedium }: BrokerSubject): void
     });
 
     test("[BR5] positions count without subscribers, and each channel for itself", async () => {
+      const { here, there, fresh } = pair();
       const [one, two] = [fresh(), fresh()];
-      const first = await here.broker.publish({ channel: one, data: Buffer.from("1") });
-      const other = await here.broker.publish({ channel: two, data: Buffer.from("1") });
-      const second = await there.broker.publish({ channel: one, data: Buffer.from("2") });
+      const [, first] = await publishText(here.broker, one, "1");
+      const [, other] = await publishText(here.broker, two, "1");
+      const [, second] = await publishText(there.broker, one, "2");
       expect([first.offset, second.offset, other.offset]).toEqual([1, 2, 1]);
       expect(second.epoch).toBe(first.epoch);
       expect(first.epoch).not.toBe("");
     });
 
-    test("[BR6] a disconnect command reaches every node, the sender included", async () => {
-      const command: DisconnectCommand = { user: `ü${fresh()}`, client: "c-1", code: 3503, reason: "force disconnect" };
-      const everyone: DisconnectCommand = { user: command.user, code: 3000, reason: "again" };
-      await here.broker.sendDisconnect(command);
-      await here.broker.sendDisconnect(everyone);
-      for (const node of [here, there]) {
-        await eventually(
-          "heard",
-          2_000,
-          () => node.disconnects.filter(({ user }) => user === command.user).length === 2,
-        );
-        expect(node.disconnects.filter(({ user }) => user === command.user)).toEqual([command, everyone]);
+    test("[BR6] a message to all nodes reaches every node, the sender included; one to a node reaches that node only", async () => {
+      const { here, there, fresh } = pair();
+      const text = `{"ü":"${fresh()}"}`;
+      await here.broker.sendToNode("here", Buffer.from(`here ${text}`));
+      await here.broker.sendToNode("there", Buffer.from(`there ${text}`));
+      await here.broker.sendToNode("nobody", Buffer.from(`nobody ${text}`));
+      await here.broker.sendToNode("all", Buffer.from(`all ${text}`));
+      for (const [node, name] of [
+        [here, "here"],
+        [there, here === there ? "here" : "there"],
+      ] as const) {
+        await eventually("heard", 2_000, () => node.messages.includes(`all ${text}`));
+        expect(node.messages.filter((message) => message.endsWith(text))).toEqual([`${name} ${text}`, `all ${text}`]);
       }
     });
 
     test("[BR8] a closed broker refuses and delivers nothing more", async () => {
+      const { here, there, fresh, medium } = pair();
       const node = await new BrokerNode(medium.open()).start();
       const channel = fresh();
       await node.broker.subscribe(channel);
@@ -236,7 +192,8 @@ export function brokerOutageContract(name: string, openMedium: () => Promise<Los
       await using here = await new BrokerNode(medium.open()).start();
       await using there = await new BrokerNode(medium.open()).start();
       await there.broker.subscribe(channel);
-      const before = await here.broker.publish({ channel, data: Buffer.from("before") });
+      const kept = { channel, history: { size: 10, ttlMs: 60_000 } };
+      const { position: before } = await here.broker.publish({ ...kept, data: Buffer.from("before") });
       await medium.leave();
       try {
         const startedMs = performance.now();
@@ -244,9 +201,10 @@ export function brokerOutageContract(name: string, openMedium: () => Promise<Los
           BrokerUnavailableError,
         );
         await expect(here.broker.subscribe("chat:2")).rejects.toThrow(BrokerUnavailableError);
-        await expect(here.broker.sendDisconnect({ user: "u", code: 3000, reason: "x" })).rejects.toThrow(
-          BrokerUnavailableError,
-        );
+        await expect(here.broker.sendToNode("all", Buffer.from("x"))).rejects.toThrow(BrokerUnavailableError);
+        await expect(here.broker.history({ channel })).rejects.toThrow(BrokerUnavailableError);
+        await expect(here.broker.presence(channel)).rejects.toThrow(BrokerUnavailableError);
+        await expect(here.broker.channels("*")).rejects.toThrow(BrokerUnavailableError);
         expect(performance.now() - startedMs).toBeLessThan(2_000);
         await eventually("both know", 3_000, () => !here.broker.connected && !there.broker.connected);
         expect(there.connected.at(-1)).toBe(false);
@@ -255,14 +213,12 @@ export function brokerOutageContract(name: string, openMedium: () => Promise<Los
       }
       await eventually("both are back", 5_000, () => here.broker.connected && there.broker.connected);
       expect(there.connected.at(-1)).toBe(true);
-      const after = await here.broker.publish({ channel, data: Buffer.from("after") });
+      const { position: after } = await here.broker.publish({ ...kept, data: Buffer.from("after") });
       await eventually("delivered again", 2_000, () => there.texts(channel).includes("after"));
       expect(after.epoch).not.toBe(before.epoch);
       expect(there.texts(channel)).not.toContain("lost");
+      const { position, publications } = await there.broker.history({ channel });
+      expect([position, publications.map(({ data }) => data.toString())]).toEqual([after, ["after"]]);
     });
   });
-}
-
-async function publishText(broker: Broker, channel: string, text: string): Promise<readonly [string, Position]> {
-  return [text, await broker.publish({ channel, data: Buffer.from(text) })];
 }

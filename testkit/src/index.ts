@@ -1,11 +1,5 @@
-export {
-  brokerContract,
-  type BrokerMedium,
-  BrokerNode,
-  brokerOutageContract,
-  type BrokerSubject,
-  type LosableBrokerMedium,
-} from "./broker-contract.ts";
+export { brokerContract, brokerOutageContract } from "./broker-contract.ts";
+export { type BrokerMedium, BrokerNode, type BrokerSubject, type LosableBrokerMedium } from "./broker-subject.ts";
 export { eventually } from "./eventually.ts";
 export { type RedisServer, type RedisServerOptions, startRedis } from "./redis.ts";
 export { registryContract, type RegistryMedium, type RegistrySubject } from "./registry-contract.ts";

@@ -1,55 +1,85 @@
-import { CLOSE, type CloseReason, ERROR, type ErrorReply } from "@belay/protocol";
+import { CLOSE, ERROR } from "@belay/protocol";
 import { errors, type JWTPayload, jwtVerify } from "jose";
 import type { Clock } from "../clock.ts";
-
-/** What a good token says. */
-export interface TokenClaims {
-  readonly user: string;
-  /** JSON text of the `info` claim. */
-  readonly connInfo?: string;
-  /** Seconds since 1970. */
-  readonly expiresAt?: number;
-}
-
-export type TokenVerdict =
-  | { readonly ok: true; readonly claims: TokenClaims }
-  | { readonly ok: false; readonly close: CloseReason }
-  | { readonly ok: false; readonly error: ErrorReply };
+import type { SettingsSource } from "../settings.ts";
+import type { ConnectionVerdict, Refusal, SubscriptionVerdict, TokenVerifier } from "./verifier.ts";
 
 const ALGORITHMS = ["HS256", "HS384", "HS512"];
 /** How far the clock of the token's issuer may be ahead (AUT3), seconds. */
 const CLOCK_TOLERANCE_SECONDS = 5;
-const INVALID: TokenVerdict = { ok: false, close: CLOSE.invalidToken };
+const INVALID: Refusal = { close: CLOSE.invalidToken };
 
-/** Judges a connection token (AUT1–AUT3). Never rejects, whatever the token is. */
-export async function verifyToken(token: string, secret: Uint8Array | undefined, clock: Clock): Promise<TokenVerdict> {
-  if (secret === undefined) return INVALID;
-  const now = clock.date();
-  try {
-    const { payload } = await jwtVerify(token, secret, {
-      algorithms: ALGORITHMS,
-      currentDate: now,
-      clockTolerance: CLOCK_TOLERANCE_SECONDS,
-    });
-    return claimsOf(payload, now.getTime() / 1000);
-  } catch (error) {
-    if (error instanceof errors.JWTExpired) return { ok: false, error: ERROR.tokenExpired };
-    return INVALID;
+type Verified =
+  | { readonly ok: true; readonly payload: JWTPayload }
+  | { readonly ok: false; readonly refusal: Refusal; readonly reason: string };
+
+/** Judges tokens by the one secret of the settings. */
+export class HmacVerifier implements TokenVerifier {
+  readonly #settings: SettingsSource;
+  readonly #clock: Clock;
+
+  constructor(settings: SettingsSource, clock: Clock) {
+    this.#settings = settings;
+    this.#clock = clock;
+  }
+
+  async verifyConnection(token: string): Promise<ConnectionVerdict> {
+    const verified = await this.#verify(token);
+    if (!verified.ok) return verified;
+    const { sub, exp, iat, jti, ...claims } = verified.payload;
+    if (typeof sub !== "string" || sub === "") return { ok: false, refusal: INVALID, reason: "sub" };
+    const info = claims["info"];
+    return {
+      ok: true,
+      claims: {
+        user: sub,
+        ...(info !== undefined && info !== null && { connInfo: Buffer.from(JSON.stringify(info)) }),
+        ...(exp !== undefined && { expiresAt: exp }),
+        ...(iat !== undefined && { issuedAt: iat }),
+        ...(jti !== undefined && { tokenId: jti }),
+      },
+    };
+  }
+
+  async verifySubscription(
+    token: string,
+    expected: { readonly channel: string; readonly user: string },
+  ): Promise<SubscriptionVerdict> {
+    const verified = await this.#verify(token);
+    if (!verified.ok) return verified;
+    const { sub = "", exp, ...claims } = verified.payload;
+    if (sub !== expected.user || claims["channel"] !== expected.channel) {
+      return { ok: false, refusal: { error: ERROR.permissionDenied }, reason: "mismatch" };
+    }
+    return { ok: true, claims: { user: sub, channel: expected.channel, ...(exp !== undefined && { expiresAt: exp }) } };
+  }
+
+  async #verify(token: string): Promise<Verified> {
+    const secret = this.#settings.current.hmacSecret;
+    if (secret === undefined) return { ok: false, refusal: INVALID, reason: "no key" };
+    const now = this.#clock.date();
+    try {
+      const { payload } = await jwtVerify(token, secret, {
+        algorithms: ALGORITHMS,
+        currentDate: now,
+        clockTolerance: CLOCK_TOLERANCE_SECONDS,
+      });
+      return judgeTimes(payload, now.getTime() / 1000);
+    } catch (error) {
+      if (error instanceof errors.JWTExpired)
+        return { ok: false, refusal: { error: ERROR.tokenExpired }, reason: "expired" };
+      return { ok: false, refusal: INVALID, reason: "invalid" };
+    }
   }
 }
 
-function claimsOf({ sub, exp, iat, ...claims }: JWTPayload, nowSeconds: number): TokenVerdict {
-  if (typeof sub !== "string" || sub === "") return INVALID;
-  if (iat !== undefined && iat > nowSeconds + CLOCK_TOLERANCE_SECONDS) return INVALID;
+function judgeTimes(payload: JWTPayload, nowSeconds: number): Verified {
+  const { exp, iat } = payload;
+  if (iat !== undefined && iat > nowSeconds + CLOCK_TOLERANCE_SECONDS) {
+    return { ok: false, refusal: INVALID, reason: "issued in the future" };
+  }
   // No tolerance here: the connection would be closed as expired as soon as it is open, and the client would come back at once.
-  if (exp !== undefined && exp <= nowSeconds) return { ok: false, error: ERROR.tokenExpired };
-  const info = claims["info"];
-  return {
-    ok: true,
-    claims: {
-      user: sub,
-      ...(info !== undefined && info !== null && { connInfo: JSON.stringify(info) }),
-      ...(exp !== undefined && { expiresAt: exp }),
-    },
-  };
+  if (exp !== undefined && exp <= nowSeconds)
+    return { ok: false, refusal: { error: ERROR.tokenExpired }, reason: "expired" };
+  return { ok: true, payload };
 }

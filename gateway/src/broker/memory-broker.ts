@@ -1,32 +1,46 @@
+import type { Clock } from "../clock.ts";
 import {
   type Broker,
   type BrokerEvents,
-  type BrokerPublication,
   BrokerUnavailableError,
-  type DisconnectCommand,
-  type Position,
+  type History,
+  type HistoryRequest,
+  type PresenceEvent,
+  type PresenceMember,
+  type PresenceStats,
+  type PublishOutcome,
   type PublishRequest,
 } from "./broker.ts";
+import { matchesGlob } from "./channel-glob.ts";
+import { MemoryPresence } from "./memory-presence.ts";
+import { MemoryStreams, type MemoryStreamsOptions } from "./memory-streams.ts";
 
-/** Channels whose last offset is remembered; the one longest without a publication is forgotten and gets a new epoch. */
-const MAX_CHANNELS = 100_000;
-
-export interface MemoryBrokerOptions {
-  /** Begins every epoch of this process, so that positions of an earlier one are never taken for its own. */
+export interface MemoryBrokerOptions extends Partial<MemoryStreamsOptions> {
+  readonly clock: Clock;
   readonly epochPrefix: string;
-  readonly maxChannels?: number;
+  /** Under which messages for this node are sent. */
+  readonly nodeId: string;
 }
+
+const DEFAULT_BOUNDS = {
+  metaTtlMs: 86_400_000,
+  maxChannels: 100_000,
+  maxIdempotencyKeys: 100_000,
+  maxHistoryBytes: 64 * 1024 * 1024,
+};
 
 /** The broker of a single node: publications go round inside the process. */
 export class MemoryBroker implements Broker {
-  readonly #options: MemoryBrokerOptions;
+  readonly #nodeId: string;
+  readonly #streams: MemoryStreams;
+  readonly #presence: MemoryPresence;
   readonly #subscribed = new Set<string>();
-  readonly #positions = new Map<string, Position>();
   #events: BrokerEvents | undefined;
-  #epochs = 0;
 
   constructor(options: MemoryBrokerOptions) {
-    this.#options = options;
+    this.#nodeId = options.nodeId;
+    this.#streams = new MemoryStreams({ ...DEFAULT_BOUNDS, ...options });
+    this.#presence = new MemoryPresence(options.clock);
   }
 
   get connected(): boolean {
@@ -48,16 +62,56 @@ export class MemoryBroker implements Broker {
     this.#subscribed.delete(channel);
   }
 
-  async publish({ channel, data, info }: PublishRequest): Promise<Position> {
+  async publish(request: PublishRequest): Promise<PublishOutcome> {
     const events = this.#open();
-    const position = this.#nextPosition(channel);
-    const publication: BrokerPublication = { channel, data, position, ...(info !== undefined && { info }) };
-    if (this.#subscribed.has(channel)) events.onPublication(publication);
-    return position;
+    const { outcome, publication } = this.#streams.publish(request);
+    if (publication !== undefined && this.#subscribed.has(request.channel)) events.onPublication(publication);
+    return outcome;
   }
 
-  async sendDisconnect(command: DisconnectCommand): Promise<void> {
-    this.#open().onDisconnect(command);
+  async history(request: HistoryRequest): Promise<History> {
+    this.#open();
+    return this.#streams.history(request);
+  }
+
+  async removeHistory(channel: string): Promise<void> {
+    this.#open();
+    this.#streams.removeHistory(channel);
+  }
+
+  async addPresence(channel: string, member: PresenceMember, ttlMs: number): Promise<void> {
+    this.#open();
+    this.#presence.add(channel, member, ttlMs);
+  }
+
+  async removePresence(channel: string, client: string): Promise<void> {
+    this.#open();
+    this.#presence.remove(channel, client);
+  }
+
+  async presence(channel: string): Promise<readonly PresenceMember[]> {
+    this.#open();
+    return this.#presence.members(channel);
+  }
+
+  async presenceStats(channel: string): Promise<PresenceStats> {
+    this.#open();
+    return this.#presence.stats(channel);
+  }
+
+  async publishPresenceEvent(event: PresenceEvent): Promise<void> {
+    const events = this.#open();
+    if (this.#subscribed.has(event.channel)) events.onPresenceEvent(event);
+  }
+
+  async channels(pattern: string): Promise<ReadonlyMap<string, number>> {
+    this.#open();
+    return new Map([...this.#subscribed].filter((name) => matchesGlob(pattern, name)).map((name) => [name, 1]));
+  }
+
+  async sendToNode(nodeId: string, message: Buffer): Promise<void> {
+    const events = this.#open();
+    if (nodeId === "all" || nodeId === this.#nodeId) events.onNodeMessage(message);
   }
 
   async close(): Promise<void> {
@@ -70,23 +124,5 @@ export class MemoryBroker implements Broker {
   #open(): BrokerEvents {
     if (this.#events === undefined) throw new BrokerUnavailableError("broker is closed");
     return this.#events;
-  }
-
-  #nextPosition(channel: string): Position {
-    const last = this.#positions.get(channel);
-    const position =
-      last === undefined
-        ? { offset: 1, epoch: `${this.#options.epochPrefix}.${++this.#epochs}` }
-        : { offset: last.offset + 1, epoch: last.epoch };
-    // Deleted first, so that the map's order is the order of last use.
-    this.#positions.delete(channel);
-    this.#positions.set(channel, position);
-    if (this.#positions.size > (this.#options.maxChannels ?? MAX_CHANNELS)) this.#forgetOldest();
-    return position;
-  }
-
-  #forgetOldest(): void {
-    const oldest = this.#positions.keys().next();
-    if (oldest.done !== true) this.#positions.delete(oldest.value);
   }
 }

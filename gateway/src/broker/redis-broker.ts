@@ -1,4 +1,3 @@
-import type { Random } from "../clock.ts";
 import { CommandConnection } from "../redis/command-connection.ts";
 import { LoopbackProbe, type ProbeResult } from "../redis/loopback-probe.ts";
 import { RedisKeys } from "../redis/redis-keys.ts";
@@ -6,20 +5,24 @@ import { DEFAULT_REDIS_BOUNDS, type RedisBounds } from "../redis/redis-options.t
 import type { RedisRuntime } from "../redis/redis-runtime.ts";
 import { parseRedisUrl } from "../redis/redis-url.ts";
 import { SubscriberConnection } from "../redis/subscriber-connection.ts";
-import {
-  type Broker,
-  type BrokerEvents,
-  BrokerUnavailableError,
-  type DisconnectCommand,
-  type Position,
-  type PublishRequest,
+import type {
+  Broker,
+  BrokerEvents,
+  History,
+  HistoryRequest,
+  PresenceEvent,
+  PresenceMember,
+  PresenceStats,
+  PublishOutcome,
+  PublishRequest,
 } from "./broker.ts";
-import { encodeDisconnect, parseDisconnect } from "./redis-node-message.ts";
-import { parsePublication } from "./redis-publication.ts";
-import { PUBLISH_SCRIPT } from "./redis-publish-script.ts";
+import { channelsWithSubscribers } from "./redis-channel-list.ts";
+import { RedisPresence } from "./redis-presence.ts";
+import { encodePresenceEvent, parsePresenceEvent, parsePublication } from "./redis-publication.ts";
+import { randomToken, RedisStreams } from "./redis-streams.ts";
 
 export interface RedisBrokerTiming {
-  /** How long a channel keeps its epoch after its last publication. Default 24 h. */
+  /** How long a channel keeps its epoch after it was last published to or read, at least. Default 24 h. */
   readonly metaTtlMs: number;
   /** Default 500: a page that is reloaded finds its channels still subscribed. */
   readonly unsubscribeDelayMs: number;
@@ -41,6 +44,8 @@ export interface RedisBrokerOptions extends RedisRuntime, RedisBrokerHooks {
   readonly url: string;
   /** Before every key; gateways of one RealtimeCluster share it, two clusters on one Redis must not. */
   readonly prefix: string;
+  /** Under which other nodes send to this one: the pod uid. */
+  readonly nodeId: string;
   readonly timing?: Partial<RedisBrokerTiming>;
   readonly bounds?: Partial<RedisBounds>;
 }
@@ -52,8 +57,6 @@ const DEFAULT_TIMING: RedisBrokerTiming = {
   startTimeoutMs: 2_000,
 };
 
-const NO_INFO = Buffer.alloc(0);
-
 /** Throws RedisUrlError. Nothing is connected before `start`. */
 export function openRedisBroker(options: RedisBrokerOptions): Broker {
   return new RedisBroker(options);
@@ -63,7 +66,10 @@ class RedisBroker implements Broker {
   readonly #options: RedisBrokerOptions;
   readonly #timing: RedisBrokerTiming;
   readonly #keys: RedisKeys;
-  readonly #nodeChannel: string;
+  readonly #ownChannel: string;
+  readonly #probeChannel: string;
+  readonly #streams: RedisStreams;
+  readonly #presence: RedisPresence;
   readonly #commands: CommandConnection;
   readonly #subscriber: SubscriberConnection;
   readonly #probe: LoopbackProbe;
@@ -75,11 +81,20 @@ class RedisBroker implements Broker {
     this.#options = options;
     this.#timing = { ...DEFAULT_TIMING, ...options.timing };
     this.#keys = new RedisKeys(options.prefix);
-    this.#nodeChannel = this.#keys.node(randomToken(options.random));
+    this.#ownChannel = this.#keys.node(options.nodeId);
+    this.#probeChannel = this.#keys.probe(randomToken(options.random));
     const bounds = { ...DEFAULT_REDIS_BOUNDS, ...options.bounds };
     const { clock, random, log } = options;
     const shared = { clock, random, log, address: parseRedisUrl(options.url), bounds };
     this.#commands = new CommandConnection({ ...shared, name: "belay-publisher", onAvailable: () => this.#report() });
+    this.#presence = new RedisPresence(this.#commands, this.#keys);
+    this.#streams = new RedisStreams({
+      commands: this.#commands,
+      keys: this.#keys,
+      random,
+      metaTtlMs: this.#timing.metaTtlMs,
+      onMalformed: () => options.onMalformed?.(),
+    });
     this.#subscriber = new SubscriberConnection({
       ...shared,
       name: "belay-subscriber",
@@ -91,7 +106,7 @@ class RedisBroker implements Broker {
       clock,
       random,
       intervalMs: this.#timing.probeIntervalMs,
-      send: async () => Number(await this.#commands.call("SPUBLISH", this.#nodeChannel, "probe")),
+      send: async () => Number(await this.#commands.call("SPUBLISH", this.#probeChannel, "probe")),
       isUp: () => this.#subscriber.restored,
       rebuild: () => this.#rebuildSubscriber(),
       onResult: (result) => options.onProbe?.(result),
@@ -112,7 +127,7 @@ class RedisBroker implements Broker {
         resolve();
       };
     });
-    this.#subscriber.want([this.#nodeChannel, this.#keys.allNodes]);
+    this.#subscriber.want([this.#probeChannel, this.#ownChannel, this.#keys.allNodes]);
     this.#commands.open();
     this.#subscriber.open();
     this.#probe.start();
@@ -128,23 +143,45 @@ class RedisBroker implements Broker {
     return Promise.resolve();
   }
 
-  async publish(request: PublishRequest): Promise<Position> {
-    const { channel, data, info } = request;
-    const keys = [this.#keys.partitionTerm(channel), this.#keys.channelMeta(channel)];
-    const epoch = randomToken(this.#options.random);
-    const reply = await this.#commands.run(PUBLISH_SCRIPT, keys, [
-      this.#commands.runId,
-      epoch,
-      this.#timing.metaTtlMs,
-      this.#keys.publications(channel),
-      info ?? NO_INFO,
-      data,
-    ]);
-    return positionOf(reply);
+  publish(request: PublishRequest): Promise<PublishOutcome> {
+    return this.#streams.publish(request);
   }
 
-  async sendDisconnect(command: DisconnectCommand): Promise<void> {
-    await this.#commands.call("SPUBLISH", this.#keys.allNodes, encodeDisconnect(command));
+  history(request: HistoryRequest): Promise<History> {
+    return this.#streams.history(request);
+  }
+
+  removeHistory(channel: string): Promise<void> {
+    return this.#streams.removeHistory(channel);
+  }
+
+  addPresence(channel: string, member: PresenceMember, ttlMs: number): Promise<void> {
+    return this.#presence.add(channel, member, ttlMs);
+  }
+
+  removePresence(channel: string, client: string): Promise<void> {
+    return this.#presence.remove(channel, client);
+  }
+
+  presence(channel: string): Promise<readonly PresenceMember[]> {
+    return this.#presence.members(channel);
+  }
+
+  presenceStats(channel: string): Promise<PresenceStats> {
+    return this.#presence.stats(channel);
+  }
+
+  async publishPresenceEvent(event: PresenceEvent): Promise<void> {
+    await this.#commands.call("SPUBLISH", this.#keys.publications(event.channel), encodePresenceEvent(event));
+  }
+
+  channels(pattern: string): Promise<ReadonlyMap<string, number>> {
+    return channelsWithSubscribers(this.#commands, this.#keys.prefix, pattern);
+  }
+
+  async sendToNode(nodeId: string, message: Buffer): Promise<void> {
+    const channel = nodeId === "all" ? this.#keys.allNodes : this.#keys.node(nodeId);
+    await this.#commands.call("SPUBLISH", channel, message);
   }
 
   close(): Promise<void> {
@@ -158,17 +195,14 @@ class RedisBroker implements Broker {
 
   #receive(name: string, payload: Buffer): void {
     this.#probe.heard();
-    if (name === this.#nodeChannel) return;
-    if (name === this.#keys.allNodes) return this.#receiveNodeMessage(payload);
-    const publication = parsePublication(RedisKeys.channelOf(name), payload);
+    if (name === this.#probeChannel) return;
+    if (name === this.#ownChannel || name === this.#keys.allNodes) return this.#events?.onNodeMessage(payload);
+    const channel = RedisKeys.channelOf(name);
+    const event = parsePresenceEvent(channel, payload);
+    if (event !== undefined) return this.#events?.onPresenceEvent(event);
+    const publication = parsePublication(channel, payload);
     if (publication === undefined) this.#options.onMalformed?.();
     else this.#events?.onPublication(publication);
-  }
-
-  #receiveNodeMessage(payload: Buffer): void {
-    const command = parseDisconnect(payload);
-    if (command === undefined) this.#options.onMalformed?.();
-    else this.#events?.onDisconnect(command);
   }
 
   #rebuildSubscriber(): void {
@@ -184,17 +218,4 @@ class RedisBroker implements Broker {
     if (connected) this.#onceConnected?.();
     this.#events?.onConnected(connected);
   }
-}
-
-/** 48 random bits: an epoch is compared only with epochs of the same channel. */
-function randomToken(random: Random): string {
-  return Math.floor(random() * 2 ** 48).toString(36);
-}
-
-function positionOf(reply: unknown): Position {
-  if (Array.isArray(reply)) {
-    const [offset, epoch] = reply as readonly unknown[];
-    if (typeof offset === "number" && typeof epoch === "string") return { offset, epoch };
-  }
-  throw new BrokerUnavailableError("Redis answered a publish with something else than a position");
 }

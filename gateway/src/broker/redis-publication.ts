@@ -1,39 +1,132 @@
-import type { BrokerPublication } from "./broker.ts";
+import { z } from "zod";
+import type { BrokerPublication, PresenceEvent, PublicationContent, PublishRequest } from "./broker.ts";
 
 /**
- * A publication on its way through Redis: `offset:epoch:infoLength:` in ASCII, then the info bytes, then the data bytes as they are.
- * The publish script writes the header (redis-publish-script.ts), so that the position is the one under which it was counted.
+ * A publication on its way through Redis and in a stream: `offset:epoch:timeMs:flags:lengths:` in ASCII, then the sections as
+ * they are. `lengths` are the byte lengths, with commas between, of the sections before the last: tags (JSON text), info, and any
+ * that a later version adds, which this one skips. The last section is the data. The scripts write offset, epoch and time
+ * (redis-channel-scripts.ts), so that they are those under which the publication was counted.
+ *
+ * Somebody's coming to a channel is `+` with the client info, leaving `-`.
  */
 const COLON = 0x3a;
-/** Longest header: 15 digits, an epoch, 10 digits. Anything longer is not ours. */
-const MAX_HEADER_BYTES = 96;
+/** Longest header: 16 digits, an epoch, 13 digits, 3, 8 lengths of 10. Anything longer is not ours. */
+const MAX_HEADER_BYTES = 192;
+const MAX_EPOCH_CHARS = 48;
+const MAX_SECTIONS = 8;
 
-/** Undefined when the bytes are not a publication. */
-export function parsePublication(channel: string, bytes: Buffer): BrokerPublication | undefined {
-  const offsetEnd = colonAfter(bytes, 0);
-  const epochEnd = colonAfter(bytes, offsetEnd + 1);
-  const lengthEnd = colonAfter(bytes, epochEnd + 1);
-  if (offsetEnd <= 0 || epochEnd <= offsetEnd + 1 || lengthEnd <= epochEnd + 1) return undefined;
-  const offset = Number(bytes.toString("latin1", 0, offsetEnd));
-  const infoLength = Number(bytes.toString("latin1", epochEnd + 1, lengthEnd));
-  const dataStart = lengthEnd + 1 + infoLength;
-  if (
-    !Number.isSafeInteger(offset) ||
-    offset < 1 ||
-    !Number.isSafeInteger(infoLength) ||
-    infoLength < 0 ||
-    dataStart > bytes.length
-  )
-    return undefined;
+const USE_DELTA = 1;
+const UNSTORED = 2;
+
+const HEADER = new RegExp(
+  String.raw`^([1-9]\d{0,15}):([\w.-]{1,${MAX_EPOCH_CHARS}}):(\d{1,15}):(\d{1,3}):(\d{1,10}(?:,\d{1,10}){1,${MAX_SECTIONS - 1}})$`,
+);
+const TAGS = z.record(z.string(), z.string());
+
+/** What a publisher gives to the script. */
+export interface PublicationBody {
+  readonly flags: number;
+  readonly lengths: string;
+  readonly sections: Buffer;
+}
+
+export function encodeBody({ data, info, tags, useDelta, history }: PublishRequest): PublicationBody {
+  const flags = (useDelta === true ? USE_DELTA : 0) | (history === undefined ? UNSTORED : 0);
+  if (tags === undefined && info === undefined) return { flags, lengths: "0,0", sections: data };
+  const tagBytes = Buffer.from(tags === undefined ? "" : JSON.stringify(tags));
+  const infoBytes = info ?? Buffer.alloc(0);
   return {
-    channel,
-    data: bytes.subarray(dataStart),
-    position: { offset, epoch: bytes.toString("latin1", offsetEnd + 1, epochEnd) },
-    ...(infoLength === 0 ? {} : { info: bytes.subarray(lengthEnd + 1, dataStart) }),
+    flags,
+    lengths: `${tagBytes.length},${infoBytes.length}`,
+    sections: Buffer.concat([tagBytes, infoBytes, data]),
   };
 }
 
-function colonAfter(bytes: Buffer, start: number): number {
-  const at = bytes.indexOf(COLON, start);
-  return at > MAX_HEADER_BYTES ? -1 : at;
+/** Undefined when the bytes are not a publication. The result shares their memory. */
+export function parsePublication(channel: string, bytes: Buffer): BrokerPublication | undefined {
+  const header = parseHeader(bytes);
+  const sections = header === undefined ? undefined : sectionsOf(bytes.subarray(header.end), header.lengths);
+  if (header === undefined || sections === undefined) return undefined;
+  const { offset, epoch, timeMs, flags } = header;
+  return {
+    channel,
+    offset,
+    position: { offset, epoch },
+    timeMs,
+    ...sections,
+    ...((flags & USE_DELTA) !== 0 && { useDelta: true }),
+    ...((flags & UNSTORED) !== 0 && { isUnstored: true }),
+  };
+}
+
+export function encodePresenceEvent({ kind, info }: PresenceEvent): Buffer {
+  return Buffer.concat([Buffer.from(kind === "join" ? "+" : "-"), info]);
+}
+
+/** Undefined when the bytes are something else. */
+export function parsePresenceEvent(channel: string, bytes: Buffer): PresenceEvent | undefined {
+  const kind = bytes[0] === 0x2b ? "join" : bytes[0] === 0x2d ? "leave" : undefined;
+  return kind === undefined ? undefined : { channel, kind, info: bytes.subarray(1) };
+}
+
+interface Header {
+  readonly offset: number;
+  readonly epoch: string;
+  readonly timeMs: number;
+  readonly flags: number;
+  readonly lengths: readonly number[];
+  /** Where the first section begins. */
+  readonly end: number;
+}
+
+function parseHeader(bytes: Buffer): Header | undefined {
+  const end = endOfHeader(bytes);
+  const [, offset, epoch = "", timeMs, flags, lengths = ""] = HEADER.exec(bytes.toString("latin1", 0, end)) ?? [];
+  if (!Number.isSafeInteger(Number(offset))) return undefined;
+  return {
+    offset: Number(offset),
+    epoch,
+    timeMs: Number(timeMs),
+    flags: Number(flags),
+    lengths: lengths.split(",").map(Number),
+    end: end + 1,
+  };
+}
+
+/** Place of the fifth colon; 0 where there is none, which no header matches. */
+function endOfHeader(bytes: Buffer): number {
+  const head = bytes.subarray(0, MAX_HEADER_BYTES);
+  let at = -1;
+  for (let colons = 0; colons < 5; colons += 1) {
+    at = head.indexOf(COLON, at + 1);
+    if (at === -1) return 0;
+  }
+  return at;
+}
+
+/** The sections by name; undefined where the lengths or the tags are not what we write. */
+function sectionsOf(body: Buffer, lengths: readonly number[]): PublicationContent | undefined {
+  const sections: Buffer[] = [];
+  let start = 0;
+  for (const length of lengths) {
+    sections.push(body.subarray(start, start + length));
+    start += length;
+  }
+  const [tagBytes, info] = sections;
+  if (tagBytes === undefined || info === undefined || start > body.length) return undefined;
+  const tags = tagBytes.length === 0 ? undefined : parseTags(tagBytes);
+  if (tagBytes.length > 0 && tags === undefined) return undefined;
+  return {
+    data: body.subarray(start),
+    ...(tags !== undefined && { tags }),
+    ...(info.length > 0 && { info }),
+  };
+}
+
+function parseTags(bytes: Buffer): Readonly<Record<string, string>> | undefined {
+  try {
+    return TAGS.safeParse(JSON.parse(bytes.toString())).data;
+  } catch {
+    return undefined;
+  }
 }

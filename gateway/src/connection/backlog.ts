@@ -1,4 +1,4 @@
-import { type FrameBatch, makeFrameBatch } from "../transport/frame-batch.ts";
+import type { FrameBatch, Framing } from "../transport/framing.ts";
 
 /**
  * What waits for a connection, as a chain of lines that only grows. Connections that got the same lines in the same order stand
@@ -11,6 +11,7 @@ import { type FrameBatch, makeFrameBatch } from "../transport/frame-batch.ts";
 export class Backlog {
   /** Bytes of the lines and their separators. */
   readonly bytes: number;
+  readonly #framing: Framing;
   readonly #previous: Backlog | undefined;
   readonly #line: Buffer | undefined;
   readonly #count: number;
@@ -18,21 +19,22 @@ export class Backlog {
   #next: Backlog | undefined;
   #batch: FrameBatch | undefined;
 
-  private constructor(previous?: Backlog, line?: Buffer) {
+  private constructor(framing: Framing, previous?: Backlog, line?: Buffer) {
+    this.#framing = framing;
     this.#previous = previous;
     this.#line = line;
     this.#count = previous === undefined ? 0 : previous.#count + 1;
     this.bytes = previous === undefined || line === undefined ? 0 : previous.bytes + line.length + 1;
   }
 
-  static root(): Backlog {
-    return new Backlog();
+  static root(framing: Framing): Backlog {
+    return new Backlog(framing);
   }
 
   append(line: Buffer): Backlog {
     const next = this.#next;
     if (next !== undefined && next.#line === line) return next;
-    const made = new Backlog(this, line);
+    const made = new Backlog(this.#framing, this, line);
     this.#next = made;
     return made;
   }
@@ -43,7 +45,7 @@ export class Backlog {
   }
 
   batch(): FrameBatch {
-    this.#batch ??= makeFrameBatch(this.#lines());
+    this.#batch ??= this.#framing.batch(this.#lines());
     return this.#batch;
   }
 

@@ -11,6 +11,8 @@ export interface CommandQueueOptions {
 
 /** Commands under way at which reading stops (LIM8); it goes on at half of it. */
 const HIGH_WATER = 128;
+/** Commands that later ones for the same channel wait for. */
+const CHANGES_MEMBERSHIP: ReadonlySet<Command["kind"]> = new Set(["subscribe", "unsubscribe", "sub_refresh"]);
 
 /**
  * Runs a connection's commands. They start in the order they came in; only a command for a channel whose subscribe is under way
@@ -28,11 +30,29 @@ export class CommandQueue {
 
   run(command: Command): void {
     const channel = "channel" in command ? command.channel : undefined;
-    const before = channel === undefined ? undefined : this.#membership.get(channel);
-    const work = before === undefined ? this.#options.run(command) : before.then(() => this.#options.run(command));
+    const work = this.#afterMembership(channel, () => this.#options.run(command));
     if (work === undefined) return;
     const settled = this.#track(command, work);
-    if (channel === undefined || command.kind === "publish") return;
+    if (channel !== undefined && CHANGES_MEMBERSHIP.has(command.kind)) this.#remember(channel, settled);
+  }
+
+  /** Work of the server on a subscription, in its place behind the client's commands for that channel. Resolves when it is done. */
+  async runForChannel(channel: string, work: () => Promise<void> | undefined): Promise<void> {
+    const running = this.#afterMembership(channel, work);
+    if (running === undefined) return;
+    this.#remember(
+      channel,
+      running.catch(() => undefined),
+    );
+    await running;
+  }
+
+  #afterMembership(channel: string | undefined, work: () => Promise<void> | undefined): Promise<void> | undefined {
+    const before = channel === undefined ? undefined : this.#membership.get(channel);
+    return before === undefined ? work() : before.then(work);
+  }
+
+  #remember(channel: string, settled: Promise<void>): void {
     this.#membership.set(channel, settled);
     void this.#forget(channel, settled);
   }

@@ -1,19 +1,24 @@
 import {
   CLOSE,
   type CloseReason,
+  type Codec,
   type Command,
-  decodeJsonFrame,
-  encodeErrorReply,
   ERROR,
   type ErrorReply,
-  PING,
+  type Push,
+  type Reply,
+  UNSUBSCRIBE,
+  type UnsubscribeName,
 } from "@belay/protocol";
 import type { Random } from "../clock.ts";
 import type { ClientConnection, Handler, Services } from "../handlers/services.ts";
-import type { LineSink, Member } from "../hub/fan-out.ts";
+import type { LineSink } from "../hub/member.ts";
 import { admit, type Identity, NEW_SESSION, type Session } from "../session/session.ts";
+import { closeSubscription } from "../subscription/close-subscription.ts";
+import type { Subscription } from "../subscription/subscription.ts";
 import type { Socket, SocketEvents } from "../transport/socket.ts";
 import { CommandQueue } from "./command-queue.ts";
+import { ExpiryWatch } from "./expiry-watch.ts";
 import type { FlushLoop } from "./flush.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { Outbox, type OutboxCounters } from "./outbox.ts";
@@ -40,30 +45,31 @@ export interface ConnectionObserver {
   onClosed(connection: Connection, code: number): void;
 }
 
-const PING_LINE = Buffer.from(PING);
+const NO_HEADERS: ReadonlyMap<string, string> = new Map();
 
 /** One socket and its client: decodes frames, admits commands, queues replies. Knows neither HTTP nor ws. */
 export class Connection implements ClientConnection, SocketEvents {
   readonly session: string;
-  readonly channels: Map<string, Member | undefined> = new Map();
+  readonly socket: Socket;
+  readonly subscriptions: Map<string, Subscription> = new Map();
   readonly sink: LineSink;
   /** When the client last sent a command; a drain closes the idle ones first. */
   lastCommandMs: number;
-  readonly #socket: Socket;
+  emulatedHeaders: ReadonlyMap<string, string> = NO_HEADERS;
   readonly #deps: ConnectionDeps;
   readonly #outbox: Outbox;
   readonly #commands: CommandQueue;
   readonly #heartbeat: Heartbeat;
+  readonly #expiry: ExpiryWatch;
   #held: Command[] = [];
   #session: Session = NEW_SESSION;
 
   constructor(session: string, socket: Socket, deps: ConnectionDeps) {
     this.session = session;
-    this.#socket = socket;
+    this.socket = socket;
     this.#deps = deps;
-    const { services, flushLoop, wheel, random } = deps;
-    const { clock, settings } = services;
-    this.lastCommandMs = clock.nowMs();
+    const { services, flushLoop, wheel } = deps;
+    this.lastCommandMs = services.clock.nowMs();
     this.#outbox = new Outbox({
       socket,
       loop: flushLoop,
@@ -76,19 +82,12 @@ export class Connection implements ClientConnection, SocketEvents {
       onFault: (command, error) => this.#onFault(command, error),
       onPressure: (isHigh) => (isHigh ? socket.pause() : socket.resume()),
     });
-    this.#heartbeat = new Heartbeat({
-      wheel,
-      clock,
-      random,
-      timing: () => {
-        const { limits, heartbeat } = settings.current.config;
-        return { connectTimeoutMs: limits.connectTimeoutMs, ...heartbeat };
-      },
-      onStale: () => this.close(CLOSE.stale),
-      onPing: () => this.#outbox.push(PING_LINE),
-      onNoPong: () => this.close(CLOSE.noPong),
-      onExpired: () => this.close(CLOSE.expired),
-    });
+    this.#heartbeat = this.#createHeartbeat();
+    this.#expiry = new ExpiryWatch(this, wheel, services);
+  }
+
+  get codec(): Codec {
+    return this.socket.codec;
   }
 
   get isOpen(): boolean {
@@ -113,8 +112,8 @@ export class Connection implements ClientConnection, SocketEvents {
     const nowMs = clock.nowMs();
     this.#heartbeat.seen(nowMs);
     if (data.length > settings.current.config.limits.maxMessageBytes) this.#refuseFrame("LIM1", CLOSE.messageTooBig);
-    else if (isBinary) this.#refuseFrame("FRM1", CLOSE.badRequest);
-    else this.#onText(data.toString("utf8"), nowMs);
+    else if (isBinary !== this.socket.framing.isBinary) this.#refuseFrame("FRM1", CLOSE.badRequest);
+    else this.#onFrame(data, nowMs);
   }
 
   onClose(code: number): void {
@@ -122,30 +121,59 @@ export class Connection implements ClientConnection, SocketEvents {
     this.#deps.observer.onClosed(this, code);
   }
 
-  reply(line: string): void {
-    this.#outbox.push(Buffer.from(line));
+  reply(reply: Reply): void {
+    this.#queue(this.codec.encodeReply(reply));
   }
 
   replyError(id: number, error: ErrorReply): void {
-    this.reply(encodeErrorReply(id, error));
+    this.reply({ kind: "error", id, error });
   }
 
-  accept(identity: Identity, line: string): void {
+  push(push: Push): void {
+    this.#queue(this.codec.encodePush(push));
+  }
+
+  accept(identity: Identity, first: Reply | Push): void {
     const { hub, registry } = this.#deps.services;
     this.#session = { state: "connected", identity };
-    this.reply(line);
+    if ("id" in first) this.reply(first);
+    else this.push(first);
     hub.addClient(this);
     registry.add({ user: identity.user, client: identity.client });
-    this.#heartbeat.begin(identity.expiresAt);
+    this.#heartbeat.begin();
+    this.#expiry.watchConnection(identity.expiresAt);
     const held = this.#held;
     this.#held = [];
     for (const command of held) this.#dispatch(command);
   }
 
   refuse(id: number, error: ErrorReply): void {
+    this.#closeSubscriptions();
     this.#session = { state: "refused" };
     this.#held = [];
     this.replyError(id, error);
+  }
+
+  renew(identity: Identity): void {
+    if (this.#session.state !== "connected") return;
+    this.#session = { state: "connected", identity };
+    this.#expiry.watchConnection(identity.expiresAt);
+  }
+
+  watchExpiry(subscription: Subscription): void {
+    this.#expiry.watchSubscription(subscription);
+  }
+
+  runForChannel(channel: string, work: () => Promise<void> | undefined): Promise<void> {
+    return this.#commands.runForChannel(channel, work);
+  }
+
+  endSubscription(channel: string, why: UnsubscribeName): void {
+    const subscription = this.subscriptions.get(channel);
+    if (subscription === undefined) return;
+    const isTold = subscription.state === "active";
+    closeSubscription(this, subscription, this.#deps.services);
+    if (isTold) this.push({ kind: "unsubscribe", channel, ...UNSUBSCRIBE[why] });
   }
 
   /** Sends what is queued, then the close frame (CLS3). */
@@ -157,8 +185,29 @@ export class Connection implements ClientConnection, SocketEvents {
     if (this.#outbox.isOpen) this.#finishClose(reason);
   }
 
-  #onText(text: string, nowMs: number): void {
-    const decoded = decodeJsonFrame(text);
+  #createHeartbeat(): Heartbeat {
+    const { wheel, random, services } = this.#deps;
+    return new Heartbeat({
+      wheel,
+      random,
+      clock: services.clock,
+      timing: () => {
+        const { limits, heartbeat } = services.settings.current.config;
+        return { connectTimeoutMs: limits.connectTimeoutMs, ...heartbeat };
+      },
+      expectsPong: !this.socket.isUnidirectional,
+      onStale: () => this.close(CLOSE.stale),
+      onPing: () => this.#queue(this.codec.ping),
+      onNoPong: () => this.close(CLOSE.noPong),
+    });
+  }
+
+  #queue({ buffer, byteOffset, length }: Uint8Array): void {
+    this.#outbox.push(Buffer.from(buffer, byteOffset, length));
+  }
+
+  #onFrame(data: Buffer, nowMs: number): void {
+    const decoded = this.codec.decodeFrame(data);
     if (!decoded.ok) {
       this.#refuseFrame(decoded.refusal.rule, CLOSE.badRequest);
       return;
@@ -174,7 +223,10 @@ export class Connection implements ClientConnection, SocketEvents {
   #dispatch(command: Command): void {
     const verdict = admit(this.#session, command);
     if (verdict === "run") {
-      if (command.kind === "connect") this.#session = { state: "connecting" };
+      if (command.kind === "connect") {
+        this.#session = { state: "connecting" };
+        this.emulatedHeaders = command.headers ?? NO_HEADERS;
+      }
       this.#commands.run(command);
     } else if (verdict === "hold") this.#held.push(command);
     else if (verdict !== "drop") this.#refuseFrame(verdict.rule, verdict.close);
@@ -187,7 +239,7 @@ export class Connection implements ClientConnection, SocketEvents {
 
   #onFault(command: Command, error: unknown): void {
     this.#deps.services.log.error({ connection: this.session, command: command.kind, err: error }, "command failed");
-    if ("id" in command && this.isOpen) this.replyError(command.id, ERROR.internal);
+    if ("id" in command && command.id > 0 && this.isOpen) this.replyError(command.id, ERROR.internal);
   }
 
   #closeSlow(): void {
@@ -197,7 +249,7 @@ export class Connection implements ClientConnection, SocketEvents {
 
   /** Takes the client off the node: no publication, no timer and no registry entry outlives this. */
   #end(reason: CloseReason): void {
-    const { hub, registry, subscriptions } = this.#deps.services;
+    const { hub, registry } = this.#deps.services;
     const identity = this.identity;
     if (identity !== undefined) {
       hub.removeClient(this);
@@ -206,17 +258,19 @@ export class Connection implements ClientConnection, SocketEvents {
     this.#session = { state: "closed", reason };
     this.#held = [];
     this.#heartbeat.stop();
-    for (const [channel, member] of this.channels) {
-      if (member === undefined) continue;
-      hub.leave(channel, member);
-      subscriptions.release(channel);
-    }
-    this.channels.clear();
+    this.#expiry.stop();
+    this.#closeSubscriptions();
     this.#deps.observer.onClosing(this, reason);
+  }
+
+  #closeSubscriptions(): void {
+    for (const subscription of this.subscriptions.values()) {
+      closeSubscription(this, subscription, this.#deps.services);
+    }
   }
 
   #finishClose(reason: CloseReason): void {
     this.#outbox.close();
-    this.#socket.close(reason.code, reason.reason);
+    this.socket.close(reason.code, reason.reason);
   }
 }

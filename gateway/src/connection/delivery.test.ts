@@ -1,15 +1,20 @@
-import { MAX_REPLIES_PER_FRAME, MAX_REPLY_FRAME_BYTES } from "@belay/protocol";
+import { JSON_CODEC, MAX_REPLIES_PER_FRAME, MAX_REPLY_FRAME_BYTES } from "@belay/protocol";
 import { expect, test, vi } from "vitest";
 import type { Clock } from "../clock.ts";
-import { FanOut, Room } from "../hub/fan-out.ts";
-import { type FrameBatch, makeFrameBatch } from "../transport/frame-batch.ts";
+import type { FrameBatch } from "../transport/framing.ts";
 import type { Socket } from "../transport/socket.ts";
+import { WS_BINARY, WS_TEXT } from "../transport/ws-framing.ts";
 import { FlushLoop } from "./flush.ts";
 import { Outbox } from "./outbox.ts";
 
 /** A socket that keeps what it was given. */
 class KeepingSocket implements Socket {
+  readonly transport = "websocket";
+  readonly isUnidirectional = false;
+  readonly codec = JSON_CODEC;
+  readonly framing = WS_TEXT;
   readonly remoteAddress = "";
+  readonly headers = {};
   readonly batches: FrameBatch[] = [];
   bufferedBytes = 0;
   send(batch: FrameBatch): void {
@@ -67,7 +72,7 @@ test("[ORD4] what waits is joined to one write of frames with at most 16 lines",
 
 test("[ORD4] frames stay within 65,536 bytes, a larger line goes alone", () => {
   const sizes = [30_000, 30_000, 5_535, 1, 70_000, 10, 65_525, 65_536];
-  const { wire, payloads } = makeFrameBatch(sizes.map((size) => Buffer.alloc(size, "x")));
+  const { wire, payloads } = WS_TEXT.batch(sizes.map((size) => Buffer.alloc(size, "x")));
   const frames = payloads.map(({ start, end }) =>
     wire
       .subarray(start, end)
@@ -78,6 +83,14 @@ test("[ORD4] frames stay within 65,536 bytes, a larger line goes alone", () => {
   expect(frames).toEqual([[30_000, 30_000], [5_535, 1], [70_000], [10, 65_525], [65_536]]);
   const joined = payloads.map(({ start, end }) => end - start).filter((bytes) => bytes !== 70_000);
   expect(Math.max(...joined)).toBe(MAX_REPLY_FRAME_BYTES);
+});
+
+test("[ORD4] Protobuf messages stand one behind the other in binary frames", () => {
+  const { wire, payloads } = WS_BINARY.batch(Array.from({ length: 20 }, () => Buffer.from([1, 0x78])));
+  expect(payloads.map(({ start, end }) => [...wire.subarray(start - 2, end)])).toEqual([
+    [0x82, 32, ...Array.from({ length: 16 }, () => [1, 0x78]).flat()],
+    [0x82, 8, ...Array.from({ length: 4 }, () => [1, 0x78]).flat()],
+  ]);
 });
 
 test("[ORD4] connections with the same backlog share one buffer, others do not", async () => {
@@ -129,47 +142,4 @@ test("[ORD6] a pass that took long is followed by a pause of at most 5 ms", asyn
   } finally {
     vi.useRealTimers();
   }
-});
-
-/** Keeps the lines it gets. */
-function keepingSink() {
-  const got: string[] = [];
-  return { got, push: (text: Buffer) => void got.push(text.toString()) };
-}
-
-test("[ORD2] [ORD5] a large room is served in slices, in order, and a member who joins between them misses what was before", async () => {
-  const fanOut = new FanOut(10);
-  const room = new Room("large");
-  const early = Array.from({ length: 95 }, keepingSink);
-  for (const member of early) room.members.add({ sink: member, joinedSequence: fanOut.sequence });
-  fanOut.deliver(room, line(1));
-  fanOut.deliver(room, line(2));
-  const late = keepingSink();
-  room.members.add({ sink: late, joinedSequence: fanOut.sequence });
-  expect(early.filter(({ got }) => got.length > 0)).toEqual([]);
-  await new Promise((resolve) => setImmediate(resolve));
-  expect(early.filter(({ got }) => got.length > 0)).toHaveLength(10);
-  fanOut.deliver(room, line(3));
-  await vi.waitUntil(() => late.got.length > 0);
-  await vi.waitUntil(() => early.every(({ got }) => got.length === 3));
-  expect(late.got).toEqual(["3"]);
-  for (const { got } of early) expect(got).toEqual(["1", "2", "3"]);
-});
-
-test("[ORD2] a member who leaves between slices gets nothing more, and nobody else is skipped", async () => {
-  const fanOut = new FanOut(10);
-  const room = new Room("large");
-  const got = new Map<number, number>();
-  const members = Array.from({ length: 50 }, (_, n) => ({
-    sink: { push: () => void got.set(n, (got.get(n) ?? 0) + 1) },
-    joinedSequence: 0,
-  }));
-  for (const member of members) room.members.add(member);
-  fanOut.deliver(room, line("x"));
-  await new Promise((resolve) => setImmediate(resolve));
-  for (const [n, member] of members.entries()) if (n % 3 === 0) room.members.delete(member);
-  await vi.waitUntil(() => got.has(49));
-  const expected = members.flatMap((_, n) => (n < 10 || n % 3 !== 0 ? [n] : []));
-  expect([...got.keys()]).toEqual(expected);
-  expect(new Set(got.values())).toEqual(new Set([1]));
 });

@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import type { Framing } from "../transport/framing.ts";
 import { Backlog } from "./backlog.ts";
 
 /** Something with bytes to send; asked once per time it was added. */
@@ -19,13 +20,12 @@ const SENDS_PER_LOOK = 32;
  * than min(c, 5 ms) after it, so that more messages share a write exactly when writes are what the process is short of.
  */
 export class FlushLoop {
-  /** Where every backlog begins. */
-  readonly root: Backlog = Backlog.root();
   /** Queued bytes that make a connection slow (LIM7). */
   maxOutboundBytes: number;
   /** Finished passes, for metrics. */
   passes = 0;
   readonly #clock: Clock;
+  readonly #roots = new Map<Framing, Backlog>();
   #waiting: Flushable[] = [];
   #passing: Flushable[] = [];
   #cursor = 0;
@@ -36,6 +36,15 @@ export class FlushLoop {
   constructor(clock: Clock, maxOutboundBytes: number) {
     this.#clock = clock;
     this.maxOutboundBytes = maxOutboundBytes;
+  }
+
+  /** Where every backlog of sockets with this framing begins. */
+  rootOf(framing: Framing): Backlog {
+    const known = this.#roots.get(framing);
+    if (known !== undefined) return known;
+    const root = Backlog.root(framing);
+    this.#roots.set(framing, root);
+    return root;
   }
 
   add(flushable: Flushable): void {
@@ -79,6 +88,6 @@ export class FlushLoop {
     this.#passing.length = 0;
     this.#nextPassMs = nowMs + Math.min(this.#passCostMs, MAX_WINDOW_MS);
     if (this.#waiting.length > 0) this.#schedule();
-    else this.root.forget();
+    else for (const root of this.#roots.values()) root.forget();
   }
 }

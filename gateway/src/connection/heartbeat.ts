@@ -14,16 +14,16 @@ export interface HeartbeatOptions {
   /** Read again for every step, so that a changed setting acts on open connections. */
   readonly timing: () => HeartbeatTiming;
   readonly onStale: () => void;
+  /** A unidirectional client hears pings and answers none. */
+  readonly expectsPong: boolean;
   readonly onPing: () => void;
   readonly onNoPong: () => void;
-  readonly onExpired: () => void;
 }
 
-/** The clockwork of one connection: connect in time (HS5), answer pings (HB1, HB2), end with the token (AUT4). */
+/** The clockwork of one connection: connect in time (HS5) and answer pings (HB1, HB2). */
 export class Heartbeat {
   readonly #options: HeartbeatOptions;
   readonly #timer: WheelTimer;
-  #expiry: WheelTimer | undefined;
   #step: "connect" | "ping" | "pong" = "connect";
   #pingedMs = 0;
   #seenMs = 0;
@@ -35,14 +35,10 @@ export class Heartbeat {
   }
 
   /** The client is connected. The first ping comes early by chance, so that clients that came together are not pinged together. */
-  begin(expiresAtSeconds?: number): void {
-    const { wheel, clock, random, timing, onExpired } = this.#options;
-    const nowMs = clock.nowMs();
+  begin(): void {
+    const { wheel, clock, random, timing } = this.#options;
     this.#step = "ping";
-    wheel.schedule(this.#timer, nowMs + timing().pingIntervalMs * (0.5 + random() / 2));
-    if (expiresAtSeconds === undefined) return;
-    this.#expiry = new WheelTimer(onExpired);
-    wheel.schedule(this.#expiry, nowMs + Math.max(0, expiresAtSeconds * 1000 - clock.date().getTime()));
+    wheel.schedule(this.#timer, clock.nowMs() + timing().pingIntervalMs * (0.5 + random() / 2));
   }
 
   /** The client sent something. Only noted: moving the timer for every frame would cost more than it brings. */
@@ -52,11 +48,10 @@ export class Heartbeat {
 
   stop(): void {
     this.#options.wheel.cancel(this.#timer);
-    if (this.#expiry !== undefined) this.#options.wheel.cancel(this.#expiry);
   }
 
   #onDue(nowMs: number): void {
-    const { wheel, timing, onStale, onPing, onNoPong } = this.#options;
+    const { wheel, timing, expectsPong, onStale, onPing, onNoPong } = this.#options;
     switch (this.#step) {
       case "connect":
         onStale();
@@ -68,7 +63,7 @@ export class Heartbeat {
         wheel.schedule(this.#timer, nowMs + timing().pongTimeoutMs);
         return;
       case "pong":
-        if (this.#seenMs < this.#pingedMs) {
+        if (expectsPong && this.#seenMs < this.#pingedMs) {
           onNoPong();
           return;
         }

@@ -20,13 +20,15 @@ export interface OutboxOptions {
 /** One connection's queue of lines: first in, first out, counted in bytes, sent by the flush loop. */
 export class Outbox implements Flushable {
   readonly #options: OutboxOptions;
+  readonly #root: Backlog;
   #tail: Backlog;
   #isQueued = false;
   #isOpen = true;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
-    this.#tail = options.loop.root;
+    this.#root = options.loop.rootOf(options.socket.framing);
+    this.#tail = this.#root;
   }
 
   get isOpen(): boolean {
@@ -47,8 +49,8 @@ export class Outbox implements Flushable {
     this.#isQueued = false;
     const { socket, loop, counters } = this.#options;
     const tail = this.#tail;
-    if (!this.#isOpen || tail === loop.root) return;
-    this.#tail = loop.root;
+    if (!this.#isOpen || tail === this.#root) return;
+    this.#tail = this.#root;
     if (tail.bytes + socket.bufferedBytes > loop.maxOutboundBytes) {
       this.#slow();
       return;
@@ -63,7 +65,7 @@ export class Outbox implements Flushable {
   /** Takes nothing more; what waits is dropped. */
   close(): void {
     this.#isOpen = false;
-    this.#tail = this.#options.loop.root;
+    this.#tail = this.#root;
   }
 
   #slow(): void {

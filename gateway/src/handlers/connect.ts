@@ -1,48 +1,126 @@
-import { CLOSE, type ConnectCommand, encodeConnectReply, ERROR, SERVER_VERSION } from "@belay/protocol";
-import { type TokenClaims, verifyToken } from "../auth/token-verifier.ts";
+import {
+  CLOSE,
+  type ConnectCommand,
+  type ConnectResult,
+  ERROR,
+  SERVER_VERSION,
+  type SubscribeResult,
+} from "@belay/protocol";
+import type { Refusal } from "../auth/verifier.ts";
+import { secondsUntil } from "../session/expiry.ts";
+import type { Identity, ServerSubscription } from "../session/session.ts";
+import { type OpenOutcome, openSubscription } from "../subscription/open-subscription.ts";
+import { Subscription } from "../subscription/subscription.ts";
+import { type Identified, identify, type Identifying } from "./identify.ts";
+import { lookupRefusal } from "./lookup-refusal.ts";
 import type { ClientConnection, Handler, Services } from "./services.ts";
-
-const ANONYMOUS: TokenClaims = { user: "" };
 
 export const connect: Handler<ConnectCommand> = (connection, command, services) => {
   if (services.isGateClosed()) {
     connection.close(CLOSE.shutdown);
     return undefined;
   }
-  const { auth, limits } = services.settings.current.config;
-  if (services.hub.clientCount >= limits.maxConnections) {
+  if (services.hub.clientCount >= services.settings.current.config.limits.maxConnections) {
     connection.refuse(command.id, ERROR.tooManyRequests);
     return undefined;
   }
-  if (command.token !== undefined) return connectWithToken(connection, command, services);
-  if (auth.anonymous) accept(connection, command.id, ANONYMOUS, services);
-  else connection.refuse(command.id, ERROR.unauthorized);
-  return undefined;
+  const client = services.newClientId();
+  const connecting = { connection, command, client };
+  const identified = identify(connecting, services);
+  return identified instanceof Promise
+    ? identified.then((known) => admit(connecting, known, services))
+    : admit(connecting, identified, services);
 };
 
-async function connectWithToken(
-  connection: ClientConnection,
-  { id, token = "" }: ConnectCommand,
+function admit(
+  { connection, command, client }: Identifying,
+  identified: Identified,
   services: Services,
-): Promise<void> {
-  const verdict = await verifyToken(token, services.settings.current.hmacSecret, services.clock);
-  if (!connection.isOpen) return;
-  // The gate may have closed while the token was verified: the drain would have to move a client that has just come.
-  if (services.isGateClosed()) connection.close(CLOSE.shutdown);
-  else if (verdict.ok) accept(connection, id, verdict.claims, services);
-  else if ("close" in verdict) connection.close(verdict.close);
-  else connection.refuse(id, verdict.error);
+): Promise<void> | undefined {
+  if (!connection.isOpen) return undefined;
+  if (!identified.ok) {
+    refuse(connection, command.id, identified.refusal);
+    return undefined;
+  }
+  const { subs, ...claims } = identified.claims;
+  const identity: Identity = { ...claims, client };
+  const accepting = { connection, command, identity, data: identified.data };
+  if (subs !== undefined && subs.size > 0) return acceptSubscribed({ ...accepting, subs }, services);
+  accept(accepting, [], services);
+  return undefined;
 }
 
-function accept(connection: ClientConnection, id: number, claims: TokenClaims, services: Services): void {
-  const client = services.newClientId();
-  const line = encodeConnectReply(id, {
-    client,
+interface Accepting {
+  readonly connection: ClientConnection;
+  readonly command: ConnectCommand;
+  readonly identity: Identity;
+  /** Of the connect hook, for the client. */
+  readonly data: Buffer | undefined;
+}
+
+type Outcomes = readonly (readonly [string, OpenOutcome])[];
+
+async function acceptSubscribed(
+  accepting: Accepting & { readonly subs: ReadonlyMap<string, ServerSubscription> },
+  services: Services,
+): Promise<void> {
+  const { connection, command } = accepting;
+  const outcomes = await openServerSubscriptions(accepting, services);
+  const failed = outcomes.map(([, outcome]) => outcome).find((outcome) => !outcome.ok);
+  if (!connection.isOpen) return;
+  if (failed === undefined) accept(accepting, outcomes, services);
+  else refuse(connection, command.id, { error: failed.error });
+}
+
+function accept(accepting: Accepting, outcomes: Outcomes, services: Services): void {
+  const { connection, command, identity } = accepting;
+  // The gate may have closed meanwhile: the drain would have to move a client that has just come.
+  if (services.isGateClosed()) return connection.close(CLOSE.shutdown);
+  const result = resultOf(accepting, outcomes, services);
+  const { isUnidirectional } = connection.socket;
+  connection.accept(identity, { kind: "connect", result, ...(!isUnidirectional && { id: command.id }) });
+  for (const [, outcome] of outcomes) if (outcome.ok) outcome.activate();
+}
+
+function refuse(connection: ClientConnection, id: number, refusal: Refusal): void {
+  if ("close" in refusal) connection.close(refusal.close);
+  else connection.refuse(id, refusal.error);
+}
+
+/** Opens what token or hook subscribe the client to; where the client knows a position it is recovered. */
+function openServerSubscriptions(
+  { connection, command, identity, subs }: Accepting & { readonly subs: ReadonlyMap<string, ServerSubscription> },
+  services: Services,
+): Promise<Outcomes> {
+  const channels = services.channels();
+  return Promise.all(
+    [...subs].map(async ([channel, options]): Promise<readonly [string, OpenOutcome]> => {
+      const lookup = channels.find(channel);
+      if (!lookup.ok) return [channel, { ok: false, error: lookupRefusal(lookup) }];
+      const subscription = new Subscription({ ...options, channel, namespace: lookup.namespace, isServerSide: true });
+      connection.subscriptions.set(channel, subscription);
+      const wants = { recoverable: true, positioned: true, joinLeave: true, ...command.subs?.get(channel) };
+      return [channel, await openSubscription({ connection, subscription, identity, wants }, services)];
+    }),
+  );
+}
+
+function resultOf({ connection, identity, data }: Accepting, outcomes: Outcomes, services: Services): ConnectResult {
+  const { clock, hooks, nodeId, settings } = services;
+  const { expiresAt } = identity;
+  const subs = new Map<string, SubscribeResult>();
+  for (const [channel, outcome] of outcomes) if (outcome.ok) subs.set(channel, outcome.result);
+  // Where a hook renews connections the client has nothing to do.
+  const showsExpiry = expiresAt !== undefined && !hooks.has.refresh;
+  return {
+    client: identity.client,
     version: SERVER_VERSION,
-    ping: Math.ceil(services.settings.current.config.heartbeat.pingIntervalMs / 1000),
-    pong: true,
+    ...(showsExpiry && { expires: true, ttl: secondsUntil(expiresAt, clock) }),
+    ...(data !== undefined && { data }),
+    ...(subs.size > 0 && { subs }),
+    ping: Math.ceil(settings.current.config.heartbeat.pingIntervalMs / 1000),
+    ...(!connection.socket.isUnidirectional && { pong: true }),
     session: connection.session,
-    node: services.nodeId,
-  });
-  connection.accept({ client, ...claims }, line);
+    node: nodeId,
+  };
 }

@@ -1,7 +1,7 @@
-import { encodeEmptyReply, type PingCommand } from "@belay/protocol";
+import type { PingCommand } from "@belay/protocol";
 import type { Handler } from "./services.ts";
 
 export const ping: Handler<PingCommand> = (connection, { id }) => {
-  connection.reply(encodeEmptyReply(id, "ping"));
+  connection.reply({ kind: "ping", id });
   return undefined;
 };

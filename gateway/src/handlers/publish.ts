@@ -1,20 +1,108 @@
-import { channelProblem, encodeClientInfo, encodeEmptyReply, ERROR, type PublishCommand } from "@belay/protocol";
+import { channelProblem, ERROR, type ErrorReply, type PublishCommand } from "@belay/protocol";
 import { BrokerUnavailableError } from "../broker/broker.ts";
-import type { Handler } from "./services.ts";
+import type { Namespace } from "../channels/namespace.ts";
+import { refusalOf } from "../channels/permissions.ts";
+import { hookClientOf } from "../hooks/hook-client.ts";
+import type { Identity } from "../session/session.ts";
+import { clientInfoOf } from "../subscription/client-info-of.ts";
+import { lookupRefusal } from "./lookup-refusal.ts";
+import type { ClientConnection, Handler, Services } from "./services.ts";
 
-export const publish: Handler<PublishCommand> = (connection, { id, channel, data }, { broker }) => {
+export const publish: Handler<PublishCommand> = (connection, command, services) => {
+  const { id, channel } = command;
+  const { identity } = connection;
   const problem = channelProblem(channel);
-  const identity = connection.identity;
-  if (problem !== undefined || identity === undefined) {
+  if (identity === undefined || problem !== undefined) {
     connection.replyError(id, { ...ERROR.badRequest, ...(problem !== undefined && { message: problem }) });
     return undefined;
   }
-  const request = { channel, data: Buffer.from(data), info: Buffer.from(encodeClientInfo(identity)) };
-  return broker.publish(request).then(
-    () => connection.reply(encodeEmptyReply(id, "publish")),
-    (error: unknown) => {
-      if (!(error instanceof BrokerUnavailableError)) throw error;
-      connection.replyError(id, ERROR.internal);
-    },
-  );
+  const lookup = services.channels().find(channel);
+  if (!lookup.ok) {
+    connection.replyError(id, lookupRefusal(lookup));
+    return undefined;
+  }
+  const isSubscribed = connection.subscriptions.get(channel)?.state === "active";
+  const refusal = refusalOf({ operation: "publish", channel, lookup, identity, isSubscribed });
+  if (refusal !== undefined) {
+    connection.replyError(id, refusal);
+    return undefined;
+  }
+  return publishTo({ connection, command, identity, namespace: lookup.namespace }, services);
 };
+
+interface Publishing {
+  readonly connection: ClientConnection;
+  readonly command: PublishCommand;
+  readonly identity: Identity;
+  readonly namespace: Namespace;
+}
+
+function publishTo(publishing: Publishing, services: Services): Promise<void> | undefined {
+  const { connection, command, namespace } = publishing;
+  const data = toBuffer(command.data);
+  if (data.length > namespace.maxPayloadBytes) {
+    return finish(publishing, badRequest(`data must have at most ${namespace.maxPayloadBytes} bytes`), services);
+  }
+  const verdict = namespace.checkPayload(data);
+  if (!verdict.ok) return finish(publishing, badRequest(verdict.problem), services);
+  if (!namespace.hooks.publish || !services.hooks.has.publish) return finish(publishing, verdict, services);
+  // In its place: what the client publishes next waits until the application has answered.
+  return connection.runForChannel(command.channel, async () => {
+    await finish(publishing, await askHook(publishing, verdict.data, services), services);
+  });
+}
+
+async function finish(publishing: Publishing, answer: Checked, services: Services): Promise<void> {
+  const { connection, command } = publishing;
+  const { id } = command;
+  if ("error" in answer) return connection.replyError(id, answer.error);
+  if ("close" in answer) return connection.close(answer.close);
+  try {
+    if (answer.data !== undefined) await send(publishing, answer.data, services);
+    connection.reply({ kind: "publish", id });
+  } catch (error) {
+    if (!(error instanceof BrokerUnavailableError)) throw error;
+    connection.replyError(id, ERROR.internal);
+  }
+}
+
+type Checked =
+  /** Without data the application has published itself. */
+  | { readonly data: Buffer | undefined }
+  | { readonly error: ErrorReply }
+  | { readonly close: { readonly code: number; readonly reason: string } };
+
+async function askHook(
+  { connection, command, identity }: Publishing,
+  data: Buffer,
+  { hooks }: Services,
+): Promise<Checked> {
+  const answer = await hooks.publish({ client: hookClientOf(connection, identity), channel: command.channel, data });
+  if (!answer.ok) return answer;
+  return { data: answer.isHandled === true ? undefined : (answer.data ?? data) };
+}
+
+function badRequest(problem: string): Checked {
+  return { error: { ...ERROR.badRequest, message: problem } };
+}
+
+async function send(
+  { connection, command, identity, namespace }: Publishing,
+  data: Buffer,
+  services: Services,
+): Promise<void> {
+  const { channel } = command;
+  const { history, publishDelta } = namespace;
+  await services.broker.publish({
+    channel,
+    data,
+    info: clientInfoOf(identity, connection.subscriptions.get(channel)?.options.info),
+    ...(history !== undefined && { history }),
+    ...(publishDelta && { useDelta: true }),
+  });
+}
+
+/** A view, not a copy: decoded payloads own their memory. */
+function toBuffer({ buffer, byteOffset, length }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, length);
+}

@@ -1,13 +1,28 @@
-import type { CloseReason, ErrorReply } from "@belay/protocol";
+import type { CloseReason, Codec, Command, ErrorReply, Push, Reply, UnsubscribeName } from "@belay/protocol";
 import type { Logger } from "pino";
+import type { Revocations, TokenVerifier } from "../auth/verifier.ts";
 import type { Broker } from "../broker/broker.ts";
+import type { ChannelTable } from "../channels/namespace.ts";
 import type { Clock } from "../clock.ts";
-import type { LineSink, Member } from "../hub/fan-out.ts";
+import type { Hooks } from "../hooks/hooks.ts";
 import type { Hub, HubClient } from "../hub/hub.ts";
+import type { LineSink } from "../hub/member.ts";
 import type { Subscriptions } from "../hub/subscriptions.ts";
+import type { NodeBus } from "../node/node-bus.ts";
+import type { PresenceKeeper } from "../presence/presence-keeper.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Identity } from "../session/session.ts";
 import type { SettingsSource } from "../settings.ts";
+import type { Subscription } from "../subscription/subscription.ts";
+
+/** How a client is connected, as handlers need to know it. */
+export interface ConnectionSocket {
+  readonly transport: string;
+  /** The client only listens. */
+  readonly isUnidirectional: boolean;
+  readonly remoteAddress: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
 
 /** What a handler may do to the connection whose command it carries out. */
 export interface ClientConnection extends HubClient {
@@ -15,15 +30,28 @@ export interface ClientConnection extends HubClient {
   readonly session: string;
   readonly isOpen: boolean;
   readonly identity: Identity | undefined;
+  readonly socket: ConnectionSocket;
+  readonly codec: Codec;
+  /** Headers that the client put into connect because a browser cannot set them. */
+  readonly emulatedHeaders: ReadonlyMap<string, string>;
   readonly sink: LineSink;
-  /** Subscribed channels; a channel without a member is about to be subscribed. */
-  readonly channels: Map<string, Member | undefined>;
-  reply(line: string): void;
+  /** By channel; one that is being opened is in it already. */
+  readonly subscriptions: Map<string, Subscription>;
+  reply(reply: Reply): void;
   replyError(id: number, error: ErrorReply): void;
-  /** Connect succeeded; the session is connected and `line` is its first reply. */
-  accept(identity: Identity, line: string): void;
+  push(push: Push): void;
+  /** Connect succeeded: the session is connected and `first` queued as its first reply or push. */
+  accept(identity: Identity, first: Reply | Push): void;
   /** Connect failed; whatever the client sends from now on is dropped. */
   refuse(id: number, error: ErrorReply): void;
+  /** A refreshed token: the identity's new end, and what else it says. */
+  renew(identity: Identity): void;
+  /** Ends the connection when the time is over and nothing renewed it. */
+  watchExpiry(subscription: Subscription): void;
+  /** Runs work in its place behind the commands for the same channel. */
+  runForChannel(channel: string, work: () => Promise<void> | undefined): Promise<void>;
+  /** Ends a subscription and tells the client why. */
+  endSubscription(channel: string, why: UnsubscribeName): void;
   close(reason: CloseReason): void;
 }
 
@@ -36,6 +64,13 @@ export interface Services {
   readonly registry: Registry;
   readonly hub: Hub<ClientConnection>;
   readonly subscriptions: Subscriptions;
+  readonly presence: PresenceKeeper;
+  /** The namespaces of the current settings. */
+  readonly channels: () => ChannelTable;
+  readonly verifier: TokenVerifier;
+  readonly revocations: Revocations;
+  readonly hooks: Hooks;
+  readonly bus: NodeBus;
   /** Name of this node in connect replies: the pod's UID. */
   readonly nodeId: string;
   readonly newClientId: () => string;
@@ -44,3 +79,6 @@ export interface Services {
 
 /** Carries out one command. Nothing is returned when it is done already. Rejections are bugs. */
 export type Handler<C> = (connection: ClientConnection, command: C, services: Services) => Promise<void> | undefined;
+
+/** Every command, by its kind. */
+export type CommandHandler = Handler<Command>;

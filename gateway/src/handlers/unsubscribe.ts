@@ -1,18 +1,15 @@
-import { channelProblem, encodeEmptyReply, ERROR, type UnsubscribeCommand } from "@belay/protocol";
+import { channelProblem, ERROR, type UnsubscribeCommand } from "@belay/protocol";
+import { closeSubscription } from "../subscription/close-subscription.ts";
 import type { Handler } from "./services.ts";
 
-export const unsubscribe: Handler<UnsubscribeCommand> = (connection, { id, channel }, { hub, subscriptions }) => {
+export const unsubscribe: Handler<UnsubscribeCommand> = (connection, { id, channel }, services) => {
   const problem = channelProblem(channel);
   if (problem !== undefined) {
     connection.replyError(id, { ...ERROR.badRequest, message: problem });
     return undefined;
   }
-  const member = connection.channels.get(channel);
-  if (member !== undefined) {
-    hub.leave(channel, member);
-    connection.channels.delete(channel);
-    subscriptions.release(channel);
-  }
-  connection.reply(encodeEmptyReply(id, "unsubscribe"));
+  const subscription = connection.subscriptions.get(channel);
+  if (subscription !== undefined) closeSubscription(connection, subscription, services);
+  connection.reply({ kind: "unsubscribe", id });
   return undefined;
 };

@@ -2,6 +2,7 @@
 import { CLOSE, channelProblem, ERROR, type ErrorReply, rawMember, withoutNewlines } from "@belay/protocol";
 import { z } from "zod";
 import { type Broker, BrokerUnavailableError } from "../broker/broker.ts";
+import type { ClientControl } from "../node/client-control.ts";
 import type { Registry } from "../registry/registry.ts";
 
 /** One node, as `info` tells it; counts are known of the answering node only. */
@@ -20,6 +21,7 @@ export interface NodeInfo {
 export interface ApiBackend {
   readonly broker: Broker;
   readonly registry: Registry;
+  readonly control: ClientControl;
   /** This node, with counts. */
   readonly describe: () => NodeInfo;
 }
@@ -111,13 +113,13 @@ function isPlainText(text: string): boolean {
   }
 }
 
-async function disconnect({ broker }: ApiBackend, { fields }: ApiBody): Promise<ApiResult> {
+async function disconnect({ control }: ApiBackend, { fields }: ApiBody): Promise<ApiResult> {
   const parsed = disconnectBody.safeParse(fields);
   if (!parsed.success) {
     return badRequest(parsed.error.issues.map(({ path, message }) => `${path.join(".")} ${message}`).join("; "));
   }
   const { user, client, disconnect: reason } = parsed.data;
-  return attempt(broker.sendDisconnect({ user, ...(client !== undefined && { client }), ...(reason ?? CLOSE.forced) }));
+  return attempt(control.disconnect({ user, ...(client !== undefined && { client }), ...(reason ?? CLOSE.forced) }));
 }
 
 async function info({ registry, describe }: ApiBackend): Promise<ApiResult> {

@@ -25,6 +25,8 @@ export class Metrics {
   readonly publications: Counter;
   readonly configReloads: Counter<"outcome">;
   readonly handshakes: Counter;
+  readonly duplicates: Counter;
+  readonly gaps: Counter<"outcome">;
 
   constructor(sources: MetricSources) {
     const registers = [this.#registry];
@@ -47,6 +49,10 @@ export class Metrics {
       "outcome",
     ]);
     this.handshakes = counter("handshakes_total", "Sockets accepted.");
+    this.duplicates = counter("duplicates_total", "Publications that the broker brought twice; dropped.");
+    this.gaps = counter("gaps_total", "Holes in a channel's order: filled from history, or lost and told.", [
+      "outcome",
+    ]);
     this.#gauges(sources);
     this.#counted(sources);
   }

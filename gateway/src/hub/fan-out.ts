@@ -1,25 +1,11 @@
 /** Hands one publication to every subscriber of a room here. Writing to sockets is the flush loop's work; this only queues. */
+import type { Member } from "./member.ts";
+import type { RoomPublication } from "./room-publication.ts";
 
-export interface LineSink {
-  push(line: Buffer): void;
-}
-
-export interface Member {
-  readonly sink: LineSink;
-  /** Hub sequence when the member joined: it gets publications with a larger one only (ORD5). */
-  readonly joinedSequence: number;
-}
-
-/** Subscribers of one channel on this node. */
-export class Room {
-  readonly channel: string;
-  readonly members: Set<Member> = new Set<Member>();
-  /** Publications not handed to everybody yet, oldest first. */
-  readonly backlog: { readonly line: Buffer; readonly sequence: number }[] = [];
-
-  constructor(channel: string) {
-    this.channel = channel;
-  }
+/** Who listens to one channel on this node, and what they have not been handed yet, oldest first. */
+export interface Audience {
+  readonly members: Set<Member>;
+  readonly backlog: { readonly publication: RoomPublication; readonly sequence: number }[];
 }
 
 /** Members visited before other work gets a turn: about a millisecond. */
@@ -27,7 +13,7 @@ const SLICE_MEMBERS = 10_000;
 
 export class FanOut {
   readonly #sliceMembers: number;
-  readonly #busy: Room[] = [];
+  readonly #busy: Audience[] = [];
   #visit: Iterator<Member> | undefined;
   #sequence = 0;
 
@@ -41,43 +27,43 @@ export class FanOut {
   }
 
   /** Small rooms are done at once; a large one goes in slices, and then so does everything behind it in that room (ORD2). */
-  deliver(room: Room, line: Buffer): void {
+  deliver(audience: Audience, publication: RoomPublication): void {
     this.#sequence += 1;
-    if (room.backlog.length === 0 && room.members.size <= this.#sliceMembers) {
-      for (const member of room.members) member.sink.push(line);
+    if (audience.backlog.length === 0 && audience.members.size <= this.#sliceMembers) {
+      for (const member of audience.members) member.take(publication);
       return;
     }
-    room.backlog.push({ line, sequence: this.#sequence });
-    if (room.backlog.length > 1) return;
-    this.#busy.push(room);
+    audience.backlog.push({ publication, sequence: this.#sequence });
+    if (audience.backlog.length > 1) return;
+    this.#busy.push(audience);
     if (this.#busy.length === 1) setImmediate(() => this.#slice());
   }
 
   #slice(): void {
-    const room = this.#busy[0];
-    const publication = room?.backlog[0];
-    if (room === undefined || publication === undefined) return;
+    const audience = this.#busy[0];
+    const next = audience?.backlog[0];
+    if (audience === undefined || next === undefined) return;
     // A Set's iterator stays right while members come and go between slices.
-    this.#visit ??= room.members.values();
-    if (this.#handOut(this.#visit, publication)) this.#finish(room);
+    this.#visit ??= audience.members.values();
+    if (this.#handOut(this.#visit, next)) this.#finish(audience);
     if (this.#busy.length > 0) setImmediate(() => this.#slice());
   }
 
   /** Whether everybody was visited. */
-  #handOut(visit: Iterator<Member>, { line, sequence }: { readonly line: Buffer; readonly sequence: number }): boolean {
+  #handOut(visit: Iterator<Member>, { publication, sequence }: Audience["backlog"][number]): boolean {
     for (let visited = 0; visited < this.#sliceMembers; visited++) {
       const step = visit.next();
       if (step.done === true) return true;
-      if (step.value.joinedSequence < sequence) step.value.sink.push(line);
+      if (step.value.joinedSequence < sequence) step.value.take(publication);
     }
     return false;
   }
 
   /** Takes the next publication of the room behind the other busy rooms' turn. */
-  #finish(room: Room): void {
+  #finish(audience: Audience): void {
     this.#visit = undefined;
-    room.backlog.shift();
+    audience.backlog.shift();
     this.#busy.shift();
-    if (room.backlog.length > 0) this.#busy.push(room);
+    if (audience.backlog.length > 0) this.#busy.push(audience);
   }
 }

@@ -1,6 +1,9 @@
 import { encodePublicationHead } from "@belay/protocol";
-import type { BrokerPublication } from "../broker/broker.ts";
-import { FanOut, type LineSink, type Member, Room } from "./fan-out.ts";
+import type { BrokerPublication, History, HistoryRequest } from "../broker/broker.ts";
+import { FanOut } from "./fan-out.ts";
+import { Member, type MemberOptions } from "./member.ts";
+import { Room, type RoomObserver } from "./room.ts";
+import type { MakeDelta } from "./room-publication.ts";
 
 /** A client connected to this node, as the hub needs to know it. */
 export interface HubClient {
@@ -8,18 +11,29 @@ export interface HubClient {
   readonly client: string;
 }
 
-const TAIL = Buffer.from("}}}");
-const INFO = Buffer.from(',"info":');
+export interface HubOptions {
+  readonly readHistory: (request: HistoryRequest) => Promise<History>;
+  /** Whether subscribers of a channel see offsets: it has a history. */
+  readonly showsOffset: (channel: string) => boolean;
+  readonly makeDelta: MakeDelta;
+  readonly observer: RoomObserver;
+  readonly fanOut?: FanOut;
+}
+
+/** Rooms whose positions are looked up at once after an interruption. */
+const VERIFY_AT_ONCE = 64;
 
 /** Who is connected to this node and who listens to what. Knows neither sockets nor other nodes. */
 export class Hub<C extends HubClient> {
+  readonly #options: HubOptions;
   readonly #fanOut: FanOut;
   readonly #users = new Map<string, Set<C>>();
-  readonly #rooms = new Map<string, { readonly room: Room; readonly head: Buffer }>();
+  readonly #rooms = new Map<string, Room>();
   #clients = 0;
 
-  constructor(fanOut: FanOut = new FanOut()) {
-    this.#fanOut = fanOut;
+  constructor(options: HubOptions) {
+    this.#options = options;
+    this.#fanOut = options.fanOut ?? new FanOut();
   }
 
   get clientCount(): number {
@@ -52,31 +66,63 @@ export class Hub<C extends HubClient> {
     return [...(this.#users.get(user) ?? [])];
   }
 
-  join(channel: string, sink: LineSink): Member {
-    const member: Member = { sink, joinedSequence: this.#fanOut.sequence };
-    const known = this.#rooms.get(channel) ?? this.#openRoom(channel);
-    known.room.members.add(member);
+  /** Subscribers of a channel here. */
+  subscriberCount(channel: string): number {
+    return this.#rooms.get(channel)?.members.size ?? 0;
+  }
+
+  room(channel: string): Room | undefined {
+    return this.#rooms.get(channel);
+  }
+
+  /** The member takes part from now on, and is handed nothing before it is activated. */
+  join(channel: string, options: MemberOptions): Member {
+    const room = this.#rooms.get(channel) ?? this.#openRoom(channel);
+    const member = new Member(options, this.#fanOut.sequence);
+    room.members.add(member);
     return member;
   }
 
   leave(channel: string, member: Member): void {
-    const known = this.#rooms.get(channel);
-    if (known === undefined) return;
-    known.room.members.delete(member);
-    if (known.room.members.size === 0) this.#rooms.delete(channel);
+    const room = this.#rooms.get(channel);
+    if (room === undefined) return;
+    room.members.delete(member);
+    if (room.members.size === 0) this.#rooms.delete(channel);
   }
 
-  /** Encodes the publication once and queues the same bytes for every subscriber. */
-  deliver({ channel, data, info }: BrokerPublication): void {
-    const known = this.#rooms.get(channel);
-    if (known === undefined) return;
-    const parts = info === undefined ? [known.head, data, TAIL] : [known.head, data, INFO, info, TAIL];
-    this.#fanOut.deliver(known.room, Buffer.concat(parts));
+  deliver(publication: BrokerPublication): void {
+    this.#rooms.get(publication.channel)?.accept(publication);
   }
 
-  #openRoom(channel: string): { readonly room: Room; readonly head: Buffer } {
-    const opened = { room: new Room(channel), head: Buffer.from(encodePublicationHead(channel)) };
-    this.#rooms.set(channel, opened);
-    return opened;
+  /** Members of a channel that want to hear who comes and goes. */
+  joinLeaveMembers(channel: string): readonly Member[] {
+    const room = this.#rooms.get(channel);
+    return room === undefined ? [] : [...room.members].filter(({ options }) => options.joinLeave === true);
+  }
+
+  /** After the way to other nodes was interrupted: what was missed is handed out, or its subscribers are told. */
+  async verifyPositions(): Promise<void> {
+    const rooms = this.#rooms.values();
+    const verifyOnce = async (): Promise<void> => {
+      for (const room of rooms) await room.verify();
+    };
+    await Promise.all(Array.from({ length: VERIFY_AT_ONCE }, verifyOnce));
+  }
+
+  #openRoom(channel: string): Room {
+    const { readHistory, showsOffset, makeDelta, observer } = this.#options;
+    const room = new Room({
+      shape: {
+        channel,
+        jsonHead: encodePublicationHead(channel),
+        showsOffset: showsOffset(channel),
+        makeDelta,
+      },
+      fanOut: this.#fanOut,
+      readHistory,
+      observer,
+    });
+    this.#rooms.set(channel, room);
+    return room;
   }
 }

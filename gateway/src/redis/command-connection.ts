@@ -1,4 +1,4 @@
-import type { Redis } from "ioredis";
+import { Command, type Redis } from "ioredis";
 import { BrokerUnavailableError } from "../broker/broker.ts";
 import { createRedis, type RedisBounds } from "./redis-options.ts";
 import { redactedError, type RedisRuntime } from "./redis-runtime.ts";
@@ -71,6 +71,26 @@ export class CommandConnection {
     this.#assertAvailable();
     try {
       return await this.#evalsha(script, keys, args);
+    } catch (error) {
+      throw this.#unavailable(error);
+    }
+  }
+
+  /** As `run`, with every string of the reply as bytes. */
+  async runForBuffers(
+    script: RedisScript,
+    keys: readonly string[],
+    args: readonly (string | number | Buffer)[],
+  ): Promise<unknown> {
+    this.#assertAvailable();
+    const rest = [keys.length, ...keys, ...args];
+    const send = (name: string, text: string): Promise<unknown> =>
+      this.#redis.sendCommand(new Command(name, [text, ...rest], { replyEncoding: null })) as Promise<unknown>;
+    try {
+      return await send("evalsha", script.sha).catch((error: unknown) => {
+        if (!isNoScript(error)) throw error;
+        return send("eval", script.source);
+      });
     } catch (error) {
       throw this.#unavailable(error);
     }

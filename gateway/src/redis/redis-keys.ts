@@ -38,9 +38,14 @@ export class RedisKeys {
     this.allNodes = `${prefix}{L}:nodes`;
   }
 
-  /** Pub/sub channel of one node; the loop-back probe goes through it. */
+  /** Pub/sub channel of one node. */
   node(nodeId: string): string {
     return `${this.prefix}{L}:node:${nodeId}`;
+  }
+
+  /** Pub/sub channel of one node's loop-back probe. */
+  probe(token: string): string {
+    return `${this.prefix}{L}:probe:${token}`;
   }
 
   /** Hash: the Redis run id that a channel's partition was written under, and its term. */
@@ -51,6 +56,22 @@ export class RedisKeys {
   /** Hash: a channel's epoch, offset and the term it was written under. */
   channelMeta(channel: string): string {
     return `${this.prefix}{${tagOf(channel)}}.m:${channel}`;
+  }
+
+  /** Stream: what is stored of a channel; entry ids are the offsets. */
+  stream(channel: string): string {
+    return `${this.prefix}{${tagOf(channel)}}.s:${channel}`;
+  }
+
+  /** String: the position that a publication with this idempotency key got. The length keeps two channels' keys apart. */
+  idempotency(channel: string, key: string): string {
+    return `${this.prefix}{${tagOf(channel)}}.i:${channel.length}:${channel}:${key}`;
+  }
+
+  /** Hash, members; sorted set, when each expires; hash, members of each user. */
+  presence(channel: string): readonly [string, string, string] {
+    const start = `${this.prefix}{${tagOf(channel)}}`;
+    return [`${start}.p:${channel}`, `${start}.x:${channel}`, `${start}.u:${channel}`];
   }
 
   /** Pub/sub channel (sharded) of a channel's publications. */

@@ -1,14 +1,40 @@
 import { CLOSE, type CloseReason, type Command } from "@belay/protocol";
 
-/** Whom a connection belongs to. */
+/** Channels that a token opens, and for what. */
+export interface Capability {
+  readonly channels: readonly string[];
+  /** How `channels` are read: as names, with `*` and `?`, or as regular expressions. */
+  readonly match: "exact" | "wildcard" | "regex";
+  readonly allow: readonly ("pub" | "sub" | "prs" | "hst")[];
+}
+
+/** A subscription that the server makes when the client connects. */
+export interface ServerSubscription {
+  /** JSON text of the channel info. */
+  readonly info?: Buffer;
+  readonly data?: Buffer;
+  readonly expiresAt?: number;
+  /** Instead of what the namespace says. */
+  readonly override?: Partial<
+    Record<"presence" | "joinLeave" | "forceJoinLeave" | "forceRecovery" | "forcePositioning", boolean>
+  >;
+}
+
+/** Whom a connection belongs to: from its token, from a hook, or anonymous. */
 export interface Identity {
   readonly client: string;
   /** Empty for an anonymous client. */
   readonly user: string;
-  /** JSON text of the token's `info` claim. */
-  readonly connInfo?: string;
+  /** JSON text of the connection info. */
+  readonly connInfo?: Buffer;
   /** Seconds since 1970 at which the token ends. */
   readonly expiresAt?: number;
+  /** Seconds since 1970 at which the token was issued, and its id: what a revocation names. */
+  readonly issuedAt?: number;
+  readonly tokenId?: string;
+  /** JSON text that goes to hooks and to nobody else. */
+  readonly meta?: Buffer;
+  readonly caps?: readonly Capability[];
 }
 
 /**
@@ -35,7 +61,8 @@ export function admit(session: Session, command: Command): Verdict {
     case "awaiting-connect":
       return command.kind === "connect" ? "run" : { close: CLOSE.badRequest, rule: "CMD5" };
     case "connecting":
-      return command.kind === "connect" ? { close: CLOSE.badRequest, rule: "CON2" } : "hold";
+      // A second connect too: whether it matters depends on what comes of the first.
+      return "hold";
     case "connected":
       return command.kind === "connect" ? { close: CLOSE.badRequest, rule: "CON2" } : "run";
     case "refused":

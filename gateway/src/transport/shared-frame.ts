@@ -4,7 +4,7 @@
  */
 import type { Socket as TcpSocket } from "node:net";
 import { WebSocket } from "ws";
-import type { FrameBatch } from "./frame-batch.ts";
+import type { FrameBatch } from "./framing.ts";
 
 interface Internals {
   readonly _socket?: TcpSocket | null;
@@ -19,7 +19,7 @@ interface Internals {
 export type Written = "raw" | "public" | "closed";
 
 /** Writes the batch behind everything written before. */
-export function writeBatch(socket: WebSocket, batch: FrameBatch): Written {
+export function writeBatch(socket: WebSocket, batch: FrameBatch, isBinary: boolean): Written {
   if (socket.readyState !== WebSocket.OPEN) return "closed";
   const raw = rawSocket(socket);
   if (raw !== undefined) {
@@ -27,7 +27,7 @@ export function writeBatch(socket: WebSocket, batch: FrameBatch): Written {
     return "raw";
   }
   for (const { start, end } of batch.payloads) {
-    socket.send(batch.wire.subarray(start, end), { binary: false, compress: false });
+    socket.send(batch.wire.subarray(start, end), { binary: isBinary, compress: false });
   }
   return "public";
 }

@@ -1,12 +1,24 @@
-import type { FrameBatch } from "./frame-batch.ts";
+import type { Codec } from "@belay/protocol";
+import type { FrameBatch, Framing } from "./framing.ts";
+
+/** How a client is connected. */
+export type TransportName = "websocket" | "sse" | "http_stream" | "uni_websocket" | "uni_sse" | "uni_http_stream";
 
 /** The port between a connection and whatever carries its bytes. Nothing here throws. */
 export interface Socket {
+  readonly transport: TransportName;
+  /** The server speaks and the client only listens: no commands, no pongs; the first push is `connect`. */
+  readonly isUnidirectional: boolean;
+  readonly codec: Codec;
+  readonly framing: Framing;
   /** Bytes accepted by `send` that the kernel has not taken yet. */
   readonly bufferedBytes: number;
+  /** Address of the client: the peer, or what a trusted proxy says of it. */
   readonly remoteAddress: string;
+  /** Headers of the handshake, lower case. */
+  readonly headers: Readonly<Record<string, string>>;
   send(batch: FrameBatch): void;
-  /** Sends the close frame behind everything sent before. */
+  /** Says why and ends, behind everything sent before: a close frame, or a disconnect push and the response's end. */
   close(code: number, reason: string): void;
   /** Drops the socket with whatever it still buffers. */
   terminate(): void;

@@ -1,10 +1,12 @@
 import { type IncomingMessage, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { type ServerOptions, type WebSocket, WebSocketServer } from "ws";
-import type { FrameBatch } from "./frame-batch.ts";
+import { type Codec, JSON_CODEC } from "@belay/protocol";
+import type { FrameBatch, Framing } from "./framing.ts";
 import { JSON_SUBPROTOCOL, judgeUpgrade, type UpgradeRefusal } from "./handshake.ts";
 import { writeBatch } from "./shared-frame.ts";
 import type { Socket, SocketEvents } from "./socket.ts";
+import { WS_TEXT } from "./ws-framing.ts";
 
 export interface WsServerOptions {
   readonly maxMessageBytes: number;
@@ -52,7 +54,7 @@ export class WsServer {
     else {
       this.#server.handleUpgrade(request, stream, head, (ws) => {
         stream.off("error", ignore);
-        this.#onOpen(ws, request.socket.remoteAddress ?? "");
+        this.#onOpen(ws, request);
       });
     }
   }
@@ -62,9 +64,9 @@ export class WsServer {
     for (const ws of this.#sockets) ws.terminate();
   }
 
-  #onOpen(ws: WebSocket, remoteAddress: string): void {
+  #onOpen(ws: WebSocket, request: IncomingMessage): void {
     this.#sockets.add(ws);
-    const events = this.#options.open(new WsSocket(ws, remoteAddress));
+    const events = this.#options.open(new WsSocket(ws, request));
     ws.on("message", (data, isBinary) => events.onMessage(data as Buffer, isBinary));
     // "close" follows every error and is what counts.
     ws.on("error", ignore);
@@ -76,12 +78,18 @@ export class WsServer {
 }
 
 class WsSocket implements Socket {
+  readonly transport = "websocket";
+  readonly isUnidirectional = false;
+  readonly codec: Codec = JSON_CODEC;
+  readonly framing: Framing = WS_TEXT;
   readonly remoteAddress: string;
+  readonly headers: Readonly<Record<string, string>>;
   readonly #ws: WebSocket;
 
-  constructor(ws: WebSocket, remoteAddress: string) {
+  constructor(ws: WebSocket, request: IncomingMessage) {
     this.#ws = ws;
-    this.remoteAddress = remoteAddress;
+    this.remoteAddress = request.socket.remoteAddress ?? "";
+    this.headers = headersOf(request);
   }
 
   get bufferedBytes(): number {
@@ -89,7 +97,7 @@ class WsSocket implements Socket {
   }
 
   send(batch: FrameBatch): void {
-    writeBatch(this.#ws, batch);
+    writeBatch(this.#ws, batch, this.framing.isBinary);
   }
 
   close(code: number, reason: string): void {
@@ -113,6 +121,13 @@ class WsSocket implements Socket {
 
 function ignore(): void {
   // Nothing to do: the socket's close event tells the rest.
+}
+
+/** One text for each name; of a repeated header all values. */
+function headersOf({ headers }: IncomingMessage): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(", ") : (value ?? "")]),
+  );
 }
 
 function upgradeOf({ method = "", url = "", headers }: IncomingMessage): Parameters<typeof judgeUpgrade>[0] {

@@ -1,0 +1,68 @@
+/** Puts together what handlers work with. With `adapters.ts` the only place that picks implementations. */
+import { randomUUID } from "node:crypto";
+import type { Adapters } from "./adapters.ts";
+import { NO_REVOCATIONS } from "./auth/no-revocations.ts";
+import { HmacVerifier } from "./auth/token-verifier.ts";
+import { openTable } from "./channels/open-table.ts";
+import type { GatewayDeps } from "./gateway.ts";
+import type { ClientConnection, Services } from "./handlers/services.ts";
+import { NO_HOOKS } from "./hooks/no-hooks.ts";
+import type { Metrics } from "./http/metrics.ts";
+import { Hub } from "./hub/hub.ts";
+import { Subscriptions } from "./hub/subscriptions.ts";
+import { BrokerBus } from "./node/broker-bus.ts";
+import { PresenceKeeper } from "./presence/presence-keeper.ts";
+import type { SettingsSource } from "./settings.ts";
+
+export interface ServiceParts {
+  readonly settings: SettingsSource;
+  readonly deps: GatewayDeps;
+  readonly adapters: Adapters;
+  readonly metrics: () => Metrics;
+  readonly isGateClosed: () => boolean;
+}
+
+/** The bus as the broker feeds it. */
+export type AssembledServices = Services & { readonly bus: BrokerBus };
+
+export function assembleServices({ settings, deps, adapters, metrics, isGateClosed }: ServiceParts): AssembledServices {
+  const { clock, log, identity } = deps;
+  const { broker, registry } = adapters;
+  const table = openTable();
+  const channels = (): typeof table => table;
+  const hub = new Hub<ClientConnection>({
+    readHistory: (request) => broker.history(request),
+    showsOffset: (channel) => {
+      const lookup = channels().find(channel);
+      return lookup.ok && lookup.namespace.history !== undefined;
+    },
+    makeDelta: (_from, to) => to,
+    observer: {
+      onDuplicate: () => metrics().duplicates.inc(),
+      onGap: (isFilled) => metrics().gaps.inc({ outcome: isFilled ? "filled" : "lost" }),
+    },
+  });
+  return {
+    clock,
+    log,
+    settings,
+    broker,
+    registry,
+    hub,
+    channels,
+    isGateClosed,
+    subscriptions: new Subscriptions(broker),
+    presence: new PresenceKeeper(broker, log),
+    verifier: new HmacVerifier(settings, clock),
+    revocations: NO_REVOCATIONS,
+    hooks: NO_HOOKS,
+    bus: new BrokerBus({
+      broker,
+      nodeId: identity.podUid,
+      newId: () => randomUUID(),
+      onFault: (kind, error) => log.error({ kind, err: error }, "a message of another node could not be served"),
+    }),
+    nodeId: identity.podUid,
+    newClientId: () => randomUUID(),
+  };
+}

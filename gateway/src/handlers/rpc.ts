@@ -1,0 +1,23 @@
+import { ERROR, type RpcCommand } from "@belay/protocol";
+import { hookClientOf } from "../hooks/hook-client.ts";
+import type { Hooks } from "../hooks/hooks.ts";
+import type { ClientConnection, Handler } from "./services.ts";
+
+export const rpc: Handler<RpcCommand> = (connection, { id, method, data }, services) => {
+  const { identity } = connection;
+  const isServed = services.hooks.has.rpc && services.channels().hasRpcHook(method);
+  if (identity === undefined || !isServed) {
+    connection.replyError(id, ERROR.methodNotFound);
+    return undefined;
+  }
+  const client = hookClientOf(connection, identity);
+  const request = { client, method, ...(data !== undefined && { data: Buffer.from(data) }) };
+  return answerWith(connection, id, services.hooks.rpc(request));
+};
+
+async function answerWith(connection: ClientConnection, id: number, asked: ReturnType<Hooks["rpc"]>): Promise<void> {
+  const answer = await asked;
+  if (answer.ok) connection.reply({ kind: "rpc", id, ...(answer.data !== undefined && { data: answer.data }) });
+  else if ("close" in answer) connection.close(answer.close);
+  else connection.replyError(id, answer.error);
+}

@@ -1,0 +1,92 @@
+import type { Codec } from "@belay/protocol";
+import type { Position } from "../broker/broker.ts";
+import type { RoomPublication } from "./room-publication.ts";
+
+export interface LineSink {
+  push(line: Buffer): void;
+}
+
+export interface MemberOptions {
+  readonly sink: LineSink;
+  readonly codec: Codec;
+  /** The subscriber counts on an order without holes; told when it cannot be kept. */
+  readonly onInsufficient?: () => void;
+  /** Only publications with fitting tags. */
+  readonly filter?: (tags: Readonly<Record<string, string>>) => boolean;
+  /** Deltas were negotiated. */
+  readonly isDeltaStream?: boolean;
+  readonly joinLeave?: boolean;
+}
+
+/** Bytes that may wait for a subscriber whose history is still being read. */
+const MAX_WAITING_BYTES = 1_048_576;
+const NO_TAGS: Readonly<Record<string, string>> = {};
+
+/** One connection in one room. */
+export class Member {
+  /** Hub sequence when the member joined: it gets publications with a larger one only (ORD5). */
+  readonly joinedSequence: number;
+  readonly options: MemberOptions;
+  /** What came before the reply to subscribe was queued; absent afterwards. */
+  #waiting: RoomPublication[] | undefined = [];
+  #waitingBytes = 0;
+  /** The place up to which the subscriber knows everything. */
+  #position: Position | undefined;
+  #hasBase = false;
+
+  constructor(options: MemberOptions, joinedSequence: number) {
+    this.options = options;
+    this.joinedSequence = joinedSequence;
+  }
+
+  get isPositioned(): boolean {
+    return this.options.onInsufficient !== undefined;
+  }
+
+  /** Epoch of a positioned member whose reply is out. */
+  get epoch(): string | undefined {
+    return this.#position?.epoch;
+  }
+
+  take(publication: RoomPublication): void {
+    if (this.#waiting === undefined) this.#hand(publication);
+    else if (this.#waitingBytes <= MAX_WAITING_BYTES) {
+      this.#waiting.push(publication);
+      this.#waitingBytes += publication.source.data.length;
+    }
+  }
+
+  /**
+   * The reply is queued: what waited follows, and then everything as it comes. `position` is the one in the reply, for a member
+   * that counts on positions.
+   */
+  activate(position?: Position): void {
+    const waiting = this.#waiting ?? [];
+    const isOverrun = this.#waitingBytes > MAX_WAITING_BYTES;
+    this.#waiting = undefined;
+    this.#position = position;
+    const newest = waiting.at(-1)?.source.position;
+    if (position !== undefined && (isOverrun || (newest !== undefined && newest.epoch !== position.epoch))) {
+      this.options.onInsufficient?.();
+      return;
+    }
+    for (const publication of waiting) this.#hand(publication);
+  }
+
+  #hand(publication: RoomPublication): void {
+    const { offset, epoch } = publication.source.position;
+    const known = this.#position;
+    if (known !== undefined) {
+      // Between the reading of a history and the reply the same publication may come both ways; an older epoch is over.
+      if (epoch !== known.epoch || offset <= known.offset) return;
+      this.#position = publication.source.position;
+    }
+    const { filter, sink, codec, isDeltaStream } = this.options;
+    if (filter !== undefined && !filter(publication.source.tags ?? NO_TAGS)) return;
+    if (isDeltaStream === true) {
+      const form = this.#hasBase && publication.source.useDelta === true ? "patch" : "whole";
+      this.#hasBase = true;
+      sink.push(publication.line(codec, form));
+    } else sink.push(publication.line(codec, "plain"));
+  }
+}

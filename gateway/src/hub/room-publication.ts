@@ -1,0 +1,96 @@
+import { isUtf8 } from "node:buffer";
+import { type Codec, encodePublicationTail, JSON_CODEC } from "@belay/protocol";
+import type { BrokerPublication } from "../broker/broker.ts";
+import { decodeClientInfo } from "./client-info.ts";
+
+/**
+ * How one subscriber gets a publication: as it is; in a delta stream (where JSON data is a string), whole; or in a delta stream as a
+ * patch of the publication before.
+ */
+export type PublicationForm = "plain" | "whole" | "patch";
+
+/** Makes a patch that turns `from` into `to`. */
+export type MakeDelta = (from: Uint8Array, to: Uint8Array) => Uint8Array;
+
+/** What the publications of one room share. */
+export interface PublicationShape {
+  readonly channel: string;
+  /** Beginning of a plain JSON line. */
+  readonly jsonHead: Uint8Array;
+  /** Subscribers see offsets: the channel has a history. */
+  readonly showsOffset: boolean;
+  readonly makeDelta: MakeDelta;
+}
+
+/** One publication in a room. Every form of it is encoded once, when the first subscriber needs it, and shared by the rest. */
+export class RoomPublication {
+  readonly source: BrokerPublication;
+  readonly #shape: PublicationShape;
+  readonly #previousData: Buffer | undefined;
+  readonly #lines = new Map<Codec, Map<PublicationForm, Buffer>>();
+  #plainJson: Buffer | undefined;
+
+  constructor(source: BrokerPublication, shape: PublicationShape, previousData: Buffer | undefined) {
+    this.source = source;
+    this.#shape = shape;
+    this.#previousData = previousData;
+  }
+
+  line(codec: Codec, form: PublicationForm): Buffer {
+    // Nearly all subscribers want this one.
+    if (codec === JSON_CODEC && form === "plain") {
+      this.#plainJson ??= this.#encodePlainJson();
+      return this.#plainJson;
+    }
+    const lines = this.#lines.get(codec) ?? new Map<PublicationForm, Buffer>();
+    this.#lines.set(codec, lines);
+    const known = lines.get(form);
+    if (known !== undefined) return known;
+    const line = this.#encode(codec, form);
+    lines.set(form, line);
+    return line;
+  }
+
+  /** Bytes are spliced, nothing is decoded. */
+  #encodePlainJson(): Buffer {
+    const { data, info } = this.source;
+    const tail = encodePublicationTail(this.#details(), info);
+    return Buffer.concat([this.#shape.jsonHead, data, tail]);
+  }
+
+  #encode(codec: Codec, form: PublicationForm): Buffer {
+    const { data, info } = this.source;
+    const patch = form === "patch" ? this.#patch(codec) : undefined;
+    const clientInfo = info === undefined ? undefined : decodeClientInfo(info);
+    const encoded = codec.encodePush({
+      kind: "publication",
+      channel: this.#shape.channel,
+      publication: {
+        ...this.#details(),
+        data: patch ?? data,
+        ...(patch !== undefined && { delta: true }),
+        ...(clientInfo !== undefined && { info: clientInfo }),
+      },
+      isDeltaStream: form !== "plain",
+    });
+    return Buffer.from(encoded.buffer, encoded.byteOffset, encoded.length);
+  }
+
+  /** Undefined where a patch is not possible or brings nothing. */
+  #patch(codec: Codec): Buffer | undefined {
+    if (this.#previousData === undefined) return undefined;
+    const { data } = this.source;
+    const patch = Buffer.from(this.#shape.makeDelta(this.#previousData, data));
+    // A patch may cut a character in two, and JSON text cannot carry that.
+    const fits = codec.name === "protobuf" || isUtf8(patch);
+    return patch.length < data.length && fits ? patch : undefined;
+  }
+
+  #details(): { offset?: number; timeMs?: number; tags?: ReadonlyMap<string, string> } {
+    const { offset, timeMs, tags } = this.source;
+    return {
+      ...(this.#shape.showsOffset && { offset, timeMs }),
+      ...(tags !== undefined && { tags: new Map(Object.entries(tags)) }),
+    };
+  }
+}

@@ -1,0 +1,77 @@
+import { type Broker, BrokerUnavailableError, type PresenceEvent, type PresenceMember } from "../broker/broker.ts";
+import type { RedisLog } from "../redis/redis-runtime.ts";
+
+/** How long a member is remembered without being added again: what a killed pod leaves behind. */
+const PRESENCE_TTL_MS = 60_000;
+/** Everything is added again this often. */
+const RENEW_MS = 20_000;
+/** Members added again at once. */
+const RENEW_AT_ONCE = 256;
+
+/** The members that this node has in channels' presence: added, kept alive while they are here, removed. */
+export class PresenceKeeper {
+  readonly #broker: Broker;
+  readonly #log: RedisLog;
+  readonly #members = new Map<string, Map<string, PresenceMember>>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(broker: Broker, log: RedisLog) {
+    this.#broker = broker;
+    this.#log = log;
+  }
+
+  start(): void {
+    this.#timer ??= setInterval(() => void this.#renew(), RENEW_MS);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Rejects with BrokerUnavailableError; the member is kept here all the same and added when the broker is back. */
+  async add(channel: string, member: PresenceMember): Promise<void> {
+    const members = this.#members.get(channel) ?? new Map<string, PresenceMember>();
+    this.#members.set(channel, members);
+    members.set(member.client, member);
+    await this.#broker.addPresence(channel, member, PRESENCE_TTL_MS);
+  }
+
+  /** A removal that fails is made up for by the member's end of life. */
+  remove(channel: string, client: string): void {
+    const members = this.#members.get(channel);
+    members?.delete(client);
+    if (members?.size === 0) this.#members.delete(channel);
+    this.#broker.removePresence(channel, client).catch((error: unknown) => this.#onFault(error));
+  }
+
+  /** Join and leave are at most once: nobody counts on them. */
+  announce(event: PresenceEvent): void {
+    this.#broker.publishPresenceEvent(event).catch((error: unknown) => this.#onFault(error));
+  }
+
+  async #renew(): Promise<void> {
+    const all = [...this.#members].flatMap(([channel, members]) =>
+      [...members.values()].map((member) => ({ channel, member })),
+    );
+    for (let from = 0; from < all.length; from += RENEW_AT_ONCE) {
+      await Promise.all(
+        all.slice(from, from + RENEW_AT_ONCE).map(({ channel, member }) => this.#addAgain(channel, member)),
+      );
+    }
+  }
+
+  async #addAgain(channel: string, member: PresenceMember): Promise<void> {
+    // It may have left while others were renewed.
+    if (this.#members.get(channel)?.get(member.client) !== member) return;
+    try {
+      await this.#broker.addPresence(channel, member, PRESENCE_TTL_MS);
+    } catch (error) {
+      this.#onFault(error);
+    }
+  }
+
+  #onFault(error: unknown): void {
+    if (!(error instanceof BrokerUnavailableError)) this.#log.warn({ err: error }, "presence could not be changed");
+  }
+}

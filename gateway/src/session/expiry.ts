@@ -1,0 +1,16 @@
+/** When identities and subscriptions end. Pure but for the clock that is handed in. */
+
+/**
+ * What a client gets to renew a token after its end, seconds: SDKs ask for a new one exactly when the old one ends.
+ */
+export const EXPIRY_GRACE_SECONDS = 25;
+
+/** At least 1: one SDK stumbles over a time to live of 0. */
+export function secondsUntil(expiresAt: number, clock: { date(): Date }): number {
+  return Math.max(1, Math.ceil(expiresAt - clock.date().getTime() / 1000));
+}
+
+/** Whether the time is over, seconds since 1970. */
+export function isOver(expiresAt: number | undefined, clock: { date(): Date }): boolean {
+  return expiresAt !== undefined && expiresAt <= clock.date().getTime() / 1000;
+}

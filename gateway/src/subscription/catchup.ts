@@ -1,0 +1,46 @@
+import type { Publication, SubscribeRequest } from "@belay/protocol";
+import type { Broker, Position } from "../broker/broker.ts";
+import type { Namespace } from "../channels/namespace.ts";
+import { toPublication } from "../hub/client-info.ts";
+import { recover, recoverLatest } from "../hub/recovery.ts";
+
+/** What a new subscriber is told of the channel's past. */
+export interface Catchup {
+  /** Where the subscriber stands; absent where it does not count on positions. */
+  readonly position?: Position;
+  /** Present where it asked to recover. */
+  readonly recovered?: boolean;
+  readonly publications: readonly Publication[];
+}
+
+export interface CatchupRequest {
+  readonly channel: string;
+  readonly namespace: Namespace;
+  readonly wants: SubscribeRequest;
+  readonly isPositioned: boolean;
+  readonly isRecoverable: boolean;
+}
+
+const NOTHING: Catchup = { publications: [] };
+
+/** Reads the position and what was missed since the one that the client names. Rejects with BrokerUnavailableError. */
+export async function readCatchup(request: CatchupRequest, broker: Pick<Broker, "history">): Promise<Catchup> {
+  const { channel, wants, isPositioned, isRecoverable, namespace } = request;
+  if (!isPositioned) return wants.recover === true ? { ...NOTHING, recovered: false } : NOTHING;
+  if (wants.recover !== true || !isRecoverable) {
+    const { position } = await broker.history({ channel, limit: 0 });
+    return { position, publications: [], ...(wants.recover === true && { recovered: false }) };
+  }
+  const since: Position = { offset: wants.offset ?? 0, epoch: wants.epoch ?? "" };
+  if (namespace.recoveryMode === "cache") return readLatest(channel, since, broker);
+  const history = await broker.history({ channel, since });
+  const { recovered, publications } = recover(history, since);
+  return { position: history.position, recovered, publications: publications.map((stored) => toPublication(stored)) };
+}
+
+/** Only the newest publication counts: a client that has it needs nothing, any other gets it. */
+async function readLatest(channel: string, since: Position, broker: Pick<Broker, "history">): Promise<Catchup> {
+  const history = await broker.history({ channel, limit: 1, reverse: true });
+  const { recovered, publications } = recoverLatest(history, since.epoch === "" ? undefined : since);
+  return { position: history.position, recovered, publications: publications.map((stored) => toPublication(stored)) };
+}

@@ -1,0 +1,153 @@
+/** Makes a connection a subscriber: the same steps for a command, for connect and for the server API. */
+import { ERROR, type ErrorReply, type SubscribeRequest, type SubscribeResult } from "@belay/protocol";
+import { BrokerUnavailableError, type Position } from "../broker/broker.ts";
+import type { ClientConnection, Services } from "../handlers/services.ts";
+import type { Member } from "../hub/member.ts";
+import type { Identity } from "../session/session.ts";
+import { secondsUntil } from "../session/expiry.ts";
+import { clientInfoOf } from "./client-info-of.ts";
+import { closeSubscription } from "./close-subscription.ts";
+import { type Catchup, readCatchup } from "./catchup.ts";
+import type { Subscription } from "./subscription.ts";
+
+export interface OpenRequest {
+  readonly connection: ClientConnection;
+  /** Already in the connection's map. */
+  readonly subscription: Subscription;
+  readonly identity: Identity;
+  /** What the client asked for. */
+  readonly wants: SubscribeRequest;
+  readonly filter?: (tags: Readonly<Record<string, string>>) => boolean;
+}
+
+export type OpenOutcome =
+  | {
+      readonly ok: true;
+      readonly result: SubscribeResult;
+      /** To be called in the turn in which the reply is queued: pushes follow it (ORD3). */
+      readonly activate: () => void;
+    }
+  | { readonly ok: false; readonly error: ErrorReply };
+
+/** The subscription is closed again where the outcome is not ok. Rejections are bugs. */
+export async function openSubscription(request: OpenRequest, services: Services): Promise<OpenOutcome> {
+  const { connection, subscription } = request;
+  try {
+    const outcome = await open(request, services);
+    if (!outcome.ok) closeSubscription(connection, subscription, services);
+    return outcome;
+  } catch (error) {
+    closeSubscription(connection, subscription, services);
+    if (error instanceof BrokerUnavailableError) return { ok: false, error: ERROR.internal };
+    throw error;
+  }
+}
+
+async function open(request: OpenRequest, services: Services): Promise<OpenOutcome> {
+  const { subscription, identity, wants } = request;
+  const { channel, namespace } = subscription;
+  const mode = modeOf(request);
+  subscription.isHeld = true;
+  await services.subscriptions.hold(channel);
+  // A connection that closed meanwhile has closed its subscriptions.
+  if (subscription.state === "closed") return { ok: false, error: ERROR.internal };
+  subscription.member = join(request, mode, services);
+  const catchup = await readCatchup({ channel, namespace, wants, ...mode }, services.broker);
+  if (subscription.setting("presence")) {
+    subscription.presentAs = identity.client;
+    const info = clientInfoOf(identity, subscription.options.info);
+    await services.presence.add(channel, { client: identity.client, user: identity.user, info });
+  }
+  if (subscription.state !== "opening") return { ok: false, error: ERROR.internal };
+  if (wants.rejectUnrecovered === true && catchup.recovered === false) {
+    return { ok: false, error: ERROR.unrecoverablePosition };
+  }
+  return {
+    ok: true,
+    result: resultOf(request, mode, catchup, services),
+    activate: () => activate(request, catchup.position, services),
+  };
+}
+
+export interface SubscriptionMode {
+  readonly isPositioned: boolean;
+  readonly isRecoverable: boolean;
+  readonly isDeltaStream: boolean;
+}
+
+function modeOf({ subscription, wants, filter }: OpenRequest): SubscriptionMode {
+  const { namespace } = subscription;
+  const hasHistory = namespace.history !== undefined;
+  const isRecoverable = hasHistory && (wants.recoverable === true || subscription.setting("forceRecovery"));
+  const wantsPosition = wants.positioned === true || subscription.setting("forcePositioning");
+  return {
+    isRecoverable,
+    isPositioned: isRecoverable || (hasHistory && wantsPosition),
+    // A patch needs the publication before it, which a filter may have kept back.
+    isDeltaStream: namespace.delta && wants.delta === "fossil" && filter === undefined,
+  };
+}
+
+function join(
+  { connection, subscription, wants, filter }: OpenRequest,
+  mode: SubscriptionMode,
+  services: Services,
+): Member {
+  const { channel } = subscription;
+  const mayHear = subscription.setting("joinLeave") && wants.joinLeave === true;
+  return services.hub.join(channel, {
+    sink: connection.sink,
+    codec: connection.codec,
+    isDeltaStream: mode.isDeltaStream,
+    joinLeave: mayHear || subscription.setting("forceJoinLeave"),
+    ...(filter !== undefined && { filter }),
+    ...(mode.isPositioned && {
+      onInsufficient: () => connection.endSubscription(channel, "insufficientState"),
+    }),
+  });
+}
+
+function resultOf(
+  { subscription, wants, filter }: OpenRequest,
+  mode: SubscriptionMode,
+  catchup: Catchup,
+  services: Services,
+): SubscribeResult {
+  const { position, recovered, publications } = catchup;
+  const shown =
+    filter === undefined ? publications : publications.filter(({ tags }) => filter(Object.fromEntries(tags ?? [])));
+  const ttl = shownTtl(subscription, services);
+  return {
+    ...(mode.isRecoverable && { recoverable: true }),
+    ...(mode.isPositioned && { positioned: true }),
+    ...(position !== undefined && { epoch: position.epoch, offset: position.offset }),
+    ...(wants.recover === true && { recovered: recovered === true, wasRecovering: true }),
+    ...(shown.length > 0 && { publications: shown }),
+    ...(mode.isDeltaStream && { delta: true }),
+    ...(subscription.options.data !== undefined && { data: subscription.options.data }),
+    ...(ttl !== undefined && { expires: true, ttl }),
+  };
+}
+
+/** Absent where the subscription does not end, or the server itself renews it. */
+function shownTtl({ expiresAt, options }: Subscription, { clock, hooks }: Services): number | undefined {
+  const isRenewedHere = hooks.has.subRefresh && options.namespace.hooks.subRefresh;
+  return expiresAt === undefined || isRenewedHere ? undefined : secondsUntil(expiresAt, clock);
+}
+
+function activate(
+  { connection, subscription, identity }: OpenRequest,
+  position: Position | undefined,
+  services: Services,
+): void {
+  const { channel, member } = subscription;
+  if (subscription.state !== "opening" || member === undefined) return;
+  subscription.state = "active";
+  if (position !== undefined) services.hub.room(channel)?.expectAfter(position);
+  member.activate(position);
+  connection.watchExpiry(subscription);
+  if (subscription.setting("joinLeave") || subscription.setting("forceJoinLeave")) {
+    subscription.announcedInfo = clientInfoOf(identity, subscription.options.info);
+    services.presence.announce({ channel, kind: "join", info: subscription.announcedInfo });
+  }
+}

@@ -1,0 +1,44 @@
+import type { Namespace } from "../channels/namespace.ts";
+import type { Member } from "../hub/member.ts";
+import type { ServerSubscription } from "../session/session.ts";
+
+export interface SubscriptionOptions extends ServerSubscription {
+  readonly channel: string;
+  readonly namespace: Namespace;
+  /** The server made it: no subscribe command asked for it. */
+  readonly isServerSide: boolean;
+}
+
+/** One channel of one connection, from the moment it is asked for. */
+export class Subscription {
+  readonly options: SubscriptionOptions;
+  /** `opening` until its reply is queued; left for good with `closed`. */
+  state: "opening" | "active" | "closed" = "opening";
+  member: Member | undefined;
+  /** The node wants the channel from the broker because of it. */
+  isHeld = false;
+  /** Client id under which it counts in the channel's presence. */
+  presentAs: string | undefined;
+  /** The client info with which others were told that it came, and will be told that it goes. */
+  announcedInfo: Buffer | undefined;
+  /** Seconds since 1970 at which it ends; moved by a refresh. */
+  expiresAt: number | undefined;
+
+  constructor(options: SubscriptionOptions) {
+    this.options = options;
+    this.expiresAt = options.expiresAt;
+  }
+
+  get channel(): string {
+    return this.options.channel;
+  }
+
+  get namespace(): Namespace {
+    return this.options.namespace;
+  }
+
+  /** What the token or hook says, else what the namespace says. */
+  setting(name: "presence" | "joinLeave" | "forceJoinLeave" | "forceRecovery" | "forcePositioning"): boolean {
+    return this.options.override?.[name] ?? this.options.namespace[name];
+  }
+}
