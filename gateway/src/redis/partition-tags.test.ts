@@ -81,8 +81,16 @@ test.for(SHARDS)("[KEY3] a million channels lie on $shards shards with max/min a
 test("[KEY4] every key and pub/sub channel of one channel is in one slot, whatever its name", () => {
   const keys = new RedisKeys("team-a:");
   for (const channel of ["news", "a}b{c", "{x}", "", "grüße 👋"]) {
-    const slots = [keys.partitionTerm(channel), keys.channelMeta(channel), keys.publications(channel)].map(keySlot);
-    expect(new Set(slots).size).toBe(1);
+    const names = [
+      keys.partitionTerm(channel),
+      keys.channelMeta(channel),
+      keys.stream(channel),
+      keys.idempotency(channel, "k}{x"),
+      ...keys.presence(channel),
+      keys.publications(channel),
+    ];
+    expect(new Set(names).size).toBe(names.length);
+    expect(new Set(names.map(keySlot)).size).toBe(1);
     expect(RedisKeys.channelOf(keys.publications(channel))).toBe(channel);
   }
   expect(new Set([keys.pods, keys.dead, keys.calm, keys.sweep].map(keySlot)).size).toBe(1);
