@@ -3,6 +3,7 @@ export * from "./close-codes.ts";
 export type { Codec } from "./codec.ts";
 export * from "./error-codes.ts";
 export { JSON_CODEC } from "./json-codec.ts";
+export { PROTOBUF_CODEC } from "./protobuf-codec.ts";
 export { encodeClientInfo, encodePublicationHead, encodePublicationTail } from "./json-encode.ts";
 export * from "./json-scan.ts";
 export * from "./limits.ts";

@@ -33,36 +33,31 @@ export function encodePublicationTail(publication: Omit<Publication, "data" | "i
   return bytes.encode(`${publicationRest(publication, raw(info))}}}}`);
 }
 
-function member(reply: Reply): string {
-  // oxlint-disable-next-line typescript/switch-exhaustiveness-check -- the other kinds go on in simpleResult, which the compiler checks
-  switch (reply.kind) {
-    case "error":
-      return `"error":${JSON.stringify(reply.error)}`;
-    case "connect":
-      return `"connect":${connectResult(reply.result)}`;
-    case "subscribe":
-      return `"subscribe":${subscribeResult(reply.result)}`;
-    case "rpc":
-      return `"rpc":${object([["data", raw(reply.data)]])}`;
-    default:
-      return `"${reply.kind}":${simpleResult(reply)}`;
-  }
-}
+type ReplyWriters = {
+  readonly [K in Reply["kind"]]: (reply: Extract<Reply, { readonly kind: K }>) => string;
+};
 
-function simpleResult(reply: Exclude<Reply, { kind: "error" | "connect" | "subscribe" | "rpc" }>): string {
-  switch (reply.kind) {
-    case "refresh":
-    case "sub_refresh":
-      return JSON.stringify(reply.result);
-    case "unsubscribe":
-    case "publish":
-    case "ping":
-      return "{}";
-    case "presence":
-    case "presence_stats":
-    case "history":
-      return channelState(reply);
-  }
+const empty = (): string => "{}";
+
+const RESULT: ReplyWriters = {
+  error: ({ error }) => JSON.stringify(error),
+  connect: ({ result }) => connectResult(result),
+  subscribe: ({ result }) => subscribeResult(result),
+  unsubscribe: empty,
+  publish: empty,
+  ping: empty,
+  presence: channelState,
+  presence_stats: channelState,
+  history: channelState,
+  rpc: ({ data }) => object([["data", raw(data)]]),
+  refresh: ({ result }) => JSON.stringify(result),
+  sub_refresh: ({ result }) => JSON.stringify(result),
+};
+
+/** The one member of a reply beside its id. */
+function member(reply: Reply): string {
+  const result = RESULT[reply.kind] as (reply: Reply) => string;
+  return `"${reply.kind}":${result(reply)}`;
 }
 
 function channelState(reply: Extract<Reply, { kind: "presence" | "presence_stats" | "history" }>): string {
