@@ -1,6 +1,7 @@
 /** The gateway's configuration file: shape, defaults and rules. Every problem is reported at once as "key must be rule, was: value". */
 import { CLIENT_PORT, CONTROL_PORT, type GatewayConfig } from "@belay/protocol/control";
 import { z } from "zod";
+import { channels, type ChannelRules } from "./config/channels.ts";
 
 /** A GatewayConfig with every default filled in. */
 export interface Config {
@@ -8,6 +9,7 @@ export interface Config {
   readonly control: { readonly host: string; readonly port: number; readonly tokenFile?: string | undefined };
   readonly auth: { readonly anonymous: boolean; readonly hmacSecretFile?: string | undefined };
   readonly api: { readonly keyFile?: string | undefined };
+  readonly channels: ChannelRules;
   readonly broker:
     | { readonly type: "memory" }
     | { readonly type: "redis"; readonly urlFile: string; readonly prefix: string };
@@ -54,6 +56,7 @@ const schema: z.ZodType<Config> = z.strictObject({
     .strictObject({ anonymous: z.boolean("must be true or false").default(false), hmacSecretFile: file.optional() })
     .prefault({}),
   api: z.strictObject({ keyFile: file.optional() }).prefault({}),
+  channels,
   broker: z
     .discriminatedUnion(
       "type",

@@ -1,7 +1,8 @@
 /** Who may do what in a channel. Pure. */
 import { ERROR, type ErrorReply } from "@belay/protocol";
 import type { Identity } from "../session/session.ts";
-import type { ChannelLookup, ChannelOperation } from "./namespace.ts";
+import { isCapable } from "./capability.ts";
+import type { ChannelLookup, ChannelOperation, Namespace } from "./namespace.ts";
 
 export interface PermissionRequest {
   readonly operation: ChannelOperation;
@@ -14,9 +15,40 @@ export interface PermissionRequest {
 }
 
 /** Undefined when it is allowed. */
-export function refusalOf({ operation, lookup, identity, isSubscribed }: PermissionRequest): ErrorReply | undefined {
+export function refusalOf(request: PermissionRequest): ErrorReply | undefined {
+  if (!isServed(request.operation, request.lookup.namespace)) return ERROR.notAvailable;
+  return isOpen(request) && isAllowed(request) ? undefined : ERROR.permissionDenied;
+}
+
+/** Nothing can be read that is not kept. */
+function isServed(operation: ChannelOperation, { history, presence }: Namespace): boolean {
+  if (operation === "history") return history !== undefined;
+  return operation !== "presence" || presence;
+}
+
+/**
+ * A private channel and one for certain users are closed to everybody else, whatever the namespace and the connection token say:
+ * only a subscription token, which names the channel, opens them. Whoever it has let in may go on by the namespace's rules.
+ */
+function isOpen({ lookup, identity, isSubscribed, hasSubscriptionToken }: PermissionRequest): boolean {
+  if (isSubscribed || hasSubscriptionToken === true) return true;
+  const isListed = lookup.users?.has(identity.user) ?? true;
+  return !lookup.isPrivate && isListed;
+}
+
+function isAllowed({ operation, channel, lookup, identity, isSubscribed, ...token }: PermissionRequest): boolean {
   const who = lookup.namespace.allow[operation];
-  const isAllowed =
-    who === "anonymous" || (who === "authenticated" && identity.user !== "") || (who === "subscriber" && isSubscribed);
-  return isAllowed ? undefined : ERROR.permissionDenied;
+  const isByToken = (): boolean => token.hasSubscriptionToken === true || isCapable(identity.caps, channel, operation);
+  switch (who) {
+    case "none":
+      return false;
+    case "anonymous":
+      return true;
+    case "authenticated":
+      return identity.user !== "" || isByToken();
+    case "subscriber":
+      return isSubscribed || isByToken();
+    case "token":
+      return isByToken();
+  }
 }

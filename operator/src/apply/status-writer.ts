@@ -1,11 +1,11 @@
 /** Writes the status once per pass, and gives later passes the newest status even while the watch lags behind our own write. */
+import { stableHash } from "@belay/protocol/control";
 import type { RealtimeClusterStatus } from "../api/v1alpha1/gen/types.ts";
 import type { RealtimeCluster } from "../api/v1alpha1/realtime-cluster.ts";
 import type { Clock } from "../clock.ts";
 import type { KubeClient } from "../kube/kube-client.ts";
 import { RESOURCES } from "../kube/resources.ts";
 import type { Manifest } from "../resources/manifest.ts";
-import { stableHash } from "../resources/stable-hash.ts";
 
 const FIELD_MANAGER = "belay-operator-status";
 /** Counters alone are written at most this often: they change with every client. */

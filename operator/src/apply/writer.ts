@@ -1,5 +1,5 @@
 /** Carries out single actions. Each write is conditional where a second writer could be there. */
-import { TRAFFIC_LABEL } from "@belay/protocol/control";
+import { TRAFFIC_LABEL, stableHash } from "@belay/protocol/control";
 import type { RealtimeCluster } from "../api/v1alpha1/realtime-cluster.ts";
 import { KubeError, type KubeClient, type KubeObject, type ObjectRef, type Resource } from "../kube/kube-client.ts";
 import { RESOURCES } from "../kube/resources.ts";
@@ -13,7 +13,6 @@ import type { SecretObject } from "../observe/objects.ts";
 import type { Action } from "../plan/actions.ts";
 import type { Child, Manifest } from "../resources/manifest.ts";
 import { expectedKeys, type GeneratedSecret, secretManifest } from "../resources/secrets.ts";
-import { stableHash } from "../resources/stable-hash.ts";
 import { NameCollisionError } from "./failure.ts";
 
 const FIELD_MANAGER = "belay-operator";

@@ -1,8 +1,8 @@
 /** Steps of the Deployments: creation, pause, drift, and the order of rollout and scale. */
+import { stableHash } from "@belay/protocol/control";
 import { RESOURCES } from "../kube/resources.ts";
 import { gatewayDeployment, withReplicas } from "../resources/deployment.ts";
 import type { PodTemplate, Revision } from "../resources/pod-template.ts";
-import { stableHash } from "../resources/stable-hash.ts";
 import { stamped } from "../resources/stamp.ts";
 import type { Action } from "./actions.ts";
 import { drainActions } from "./drain.ts";

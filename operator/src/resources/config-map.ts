@@ -1,10 +1,9 @@
-import type { GatewayConfig } from "@belay/protocol/control";
+import { type GatewayConfig, stableHash } from "@belay/protocol/control";
 import type { RealtimeCluster } from "../api/v1alpha1/realtime-cluster.ts";
 import { childMeta } from "./labels.ts";
 import type { Manifest } from "./manifest.ts";
 import { names } from "./names.ts";
 import { paths } from "./paths.ts";
-import { stableHash } from "./stable-hash.ts";
 
 /** Longest prefix a gateway accepts. */
 const MAX_PREFIX_LENGTH = 64;

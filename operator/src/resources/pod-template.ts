@@ -2,7 +2,7 @@
  * The gateway's pod template. Its hash is the revision, so it must be a pure function of the spec and the installation: whatever
  * changes it replaces every pod. What can be changed without a new pod belongs into the ConfigMap.
  */
-import { CLIENT_PORT, CONTROL_PORT, REVISION_LABEL, TRAFFIC_LABEL } from "@belay/protocol/control";
+import { CLIENT_PORT, CONTROL_PORT, REVISION_LABEL, TRAFFIC_LABEL, stableHash } from "@belay/protocol/control";
 import type { PodTemplateSpec } from "../api/v1alpha1/gen/types.ts";
 import type { RealtimeCluster } from "../api/v1alpha1/realtime-cluster.ts";
 import { childLabels, selectorLabels } from "./labels.ts";
@@ -10,7 +10,6 @@ import type { Blueprint } from "./manifest.ts";
 import { names } from "./names.ts";
 import { directories, paths } from "./paths.ts";
 import { containerSecurity, NON_ROOT_ID, podSecurity } from "./security.ts";
-import { stableHash } from "./stable-hash.ts";
 
 export interface PodTemplate {
   readonly metadata: {

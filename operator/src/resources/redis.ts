@@ -1,11 +1,11 @@
 /** The managed Redis: one pod, a generated password, optionally a volume. */
+import { stableHash } from "@belay/protocol/control";
 import type { StorageSpec } from "../api/v1alpha1/gen/types.ts";
 import type { RealtimeCluster } from "../api/v1alpha1/realtime-cluster.ts";
 import { childLabels, childMeta, selectorLabels } from "./labels.ts";
 import type { Blueprint, Manifest } from "./manifest.ts";
 import { names } from "./names.ts";
 import { containerSecurity, NON_ROOT_ID, podSecurity } from "./security.ts";
-import { stableHash } from "./stable-hash.ts";
 
 export const REDIS_PORT = 6379;
 

@@ -1,5 +1,5 @@
+import { stableHash } from "@belay/protocol/control";
 import type { Manifest } from "./manifest.ts";
-import { stableHash } from "./stable-hash.ts";
 
 const STAMP_ANNOTATION = "belay.dev/applied";
 

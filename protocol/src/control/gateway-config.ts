@@ -1,3 +1,5 @@
+import type { ChannelsConfig } from "./channels-config.ts";
+
 /**
  * The file a gateway reads (`--config FILE`, JSON). The operator writes it into a ConfigMap; a person may write it by hand.
  * Every field but `revision` has a default in the gateway (gateway/src/config.ts); fields marked *hot* act on a running gateway
@@ -16,6 +18,7 @@ export interface GatewayConfig {
   };
   /** *hot* Server API: file with the key that `X-API-Key` must carry. Without one the API answers 401 to everything. */
   readonly api?: { readonly keyFile?: string };
+  readonly channels?: ChannelsConfig;
   readonly broker?:
     | { readonly type: "memory" }
     | { readonly type: "redis"; readonly urlFile: string; readonly prefix?: string };

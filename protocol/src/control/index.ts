@@ -1,7 +1,9 @@
+export * from "./channels-config.ts";
 export * from "./drain.ts";
 export * from "./gateway-config.ts";
 export * from "./labels.ts";
 export * from "./load-report.ts";
+export * from "./stable-hash.ts";
 
 /** Ports of a gateway pod. */
 export const CLIENT_PORT = 8000;

@@ -1,4 +1,5 @@
 import type { DrainStatus } from "./drain.ts";
+import { stableHash } from "./stable-hash.ts";
 
 /** Answer of `GET /load` on the control port: what the operator plans and scales by. */
 export interface LoadReport {
@@ -12,4 +13,26 @@ export interface LoadReport {
   /** Whether this pod reaches its broker; `true` for the memory broker. */
   readonly brokerConnected: boolean;
   readonly drain: DrainStatus;
+  /** Absent from gateways older than this field. */
+  readonly config?: ConfigReport;
+}
+
+/** Which configuration a gateway runs. */
+export interface ConfigReport {
+  /** {@link configHash} of the text of the file. */
+  readonly hash: string;
+  /** Absent while the newest file is the one that runs. */
+  readonly refused?: ConfigRefusal;
+}
+
+/** A configuration that a gateway read and did not take. */
+export interface ConfigRefusal {
+  readonly hash: string;
+  /** "key must be rule, was: value", the first few, each cut to a few hundred characters. */
+  readonly problems: readonly string[];
+}
+
+/** Tells two texts of a configuration file apart; operator and gateway compute it alike. */
+export function configHash(text: string): string {
+  return stableHash(text);
 }
