@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type { Server } from "node:http";
 import { CLOSE } from "@belay/protocol";
+import type { ConfigReport } from "@belay/protocol/control";
 import { type Adapters, openAdapters } from "./adapters.ts";
 import { type AssembledServices, assembleServices } from "./assemble-services.ts";
 import type { BrokerEvents } from "./broker/broker.ts";
@@ -152,7 +153,13 @@ class GatewayApp implements Gateway {
       brokerSeen: this.#isBrokerSeen,
       isGateClosed: this.#isGateClosed,
       drain: this.#drainer.status,
+      config: this.#configReport(),
     };
+  }
+
+  #configReport(): ConfigReport {
+    const { current, refusal } = this.#settings;
+    return { hash: current.configHash, ...(refusal !== undefined && { refused: refusal }) };
   }
 
   #brokerEvents(): BrokerEvents {

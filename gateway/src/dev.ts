@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { CLIENT_PORT } from "@belay/protocol/control";
 import { createGateway } from "./app.ts";
 import { systemClock, systemRandom } from "./clock.ts";
+import { compileNamespaces } from "./channels/compile-namespaces.ts";
 import { checkConfig } from "./config.ts";
 import { devPages } from "./dev-pages.ts";
 import { createLog } from "./log.ts";
@@ -26,10 +27,12 @@ async function run(port: number): Promise<void> {
     process.exitCode = 2;
     return;
   }
+  const compiled = await compileNamespaces(checked.config.channels);
+  if (!compiled.ok) throw new Error(compiled.problems.join("; "));
   const apiKey = randomBytes(16).toString("hex");
   const hmacSecret = randomBytes(32);
   const settings: SettingsSource = {
-    current: { config: checked.config, apiKey, hmacSecret, isTrafficOff: false },
+    current: { config: checked.config, configHash: "", channels: compiled.table, apiKey, hmacSecret, isTrafficOff: false },
     onChange: () => undefined,
     onRefused: () => undefined,
   };

@@ -1,5 +1,7 @@
 import { type FSWatcher, watch } from "node:fs";
 import { dirname } from "node:path";
+import type { ConfigRefusal } from "@belay/protocol/control";
+import { ConfigCompiler } from "./config-compiler.ts";
 import { type LoadedSettings, loadSettings, type Settings, type SettingsSource } from "./settings.ts";
 
 /** How often the files are read even if no watcher spoke: Kubernetes swaps links below a mount, which watchers may miss. */
@@ -13,7 +15,8 @@ export class WatchedSettings implements SettingsSource, Disposable {
   readonly #watchers = new Map<string, FSWatcher>();
   readonly #poll: NodeJS.Timeout;
   #current: Settings;
-  #refused = "";
+  readonly #compiler = new ConfigCompiler();
+  #refusal: ConfigRefusal | undefined;
   #isReading = false;
   #isStale = false;
 
@@ -27,6 +30,10 @@ export class WatchedSettings implements SettingsSource, Disposable {
 
   get current(): Settings {
     return this.#current;
+  }
+
+  get refusal(): ConfigRefusal | undefined {
+    return this.#refusal;
   }
 
   onChange(listener: (settings: Settings) => void): void {
@@ -44,20 +51,20 @@ export class WatchedSettings implements SettingsSource, Disposable {
     this.#isReading = true;
     while (this.#isStale) {
       this.#isStale = false;
-      this.#take(await loadSettings(this.#path));
+      this.#take(await loadSettings(this.#path, this.#compiler));
     }
     this.#isReading = false;
   }
 
   #take(loaded: LoadedSettings): void {
     if (!loaded.ok) {
-      const refused = loaded.problems.join("\n");
-      if (refused === this.#refused) return;
-      this.#refused = refused;
+      const refusal = { hash: loaded.configHash, problems: loaded.problems };
+      if (JSON.stringify(refusal) === JSON.stringify(this.#refusal)) return;
+      this.#refusal = refusal;
       for (const listener of this.#refusalListeners) listener(loaded.problems);
       return;
     }
-    this.#refused = "";
+    this.#refusal = undefined;
     if (fingerprint(loaded.settings) === fingerprint(this.#current)) return;
     this.#current = loaded.settings;
     this.#watch(loaded.files);
@@ -92,6 +99,7 @@ export class WatchedSettings implements SettingsSource, Disposable {
   }
 }
 
-function fingerprint({ hmacSecret, ...rest }: Settings): string {
+/** `channels` is made from the configuration alone. */
+function fingerprint({ hmacSecret, channels: _channels, ...rest }: Settings): string {
   return JSON.stringify([rest, hmacSecret === undefined ? "" : Buffer.from(hmacSecret).toString("base64")]);
 }

@@ -1,10 +1,15 @@
 /** The configuration together with what the files it names hold. Replaced as a whole, so that a reader never sees half of a change. */
 import { readFile } from "node:fs/promises";
-import { TRAFFIC_LABEL } from "@belay/protocol/control";
-import { type Config, parseConfig } from "./config.ts";
+import { type ConfigRefusal, TRAFFIC_LABEL } from "@belay/protocol/control";
+import type { ChannelTable } from "./channels/namespace.ts";
+import type { Config } from "./config.ts";
+import { ConfigCompiler } from "./config-compiler.ts";
 
 export interface Settings {
   readonly config: Config;
+  /** Of the text that `config` was read from; empty where there was none. */
+  readonly configHash: string;
+  readonly channels: ChannelTable;
   readonly apiKey?: string;
   readonly controlToken?: string;
   readonly hmacSecret?: Uint8Array;
@@ -16,6 +21,8 @@ export interface Settings {
 /** Settings that may change while the gateway runs. */
 export interface SettingsSource {
   readonly current: Settings;
+  /** The newest configuration, while it is not the one that runs because it was refused. */
+  readonly refusal?: ConfigRefusal | undefined;
   /** Called after `current` was replaced. */
   onChange(listener: (settings: Settings) => void): void;
   /** Called when a change was refused and the old settings stay. */
@@ -24,15 +31,18 @@ export interface SettingsSource {
 
 export type LoadedSettings =
   | { readonly ok: true; readonly settings: Settings; readonly files: readonly string[] }
-  | { readonly ok: false; readonly problems: readonly string[] };
+  | { readonly ok: false; readonly problems: readonly string[]; /** Empty where the file could not be read. */ readonly configHash: string };
 
 /** Reads the configuration file and every file it names. Never rejects. */
-export async function loadSettings(path: string): Promise<LoadedSettings> {
+export async function loadSettings(path: string, compiler: ConfigCompiler = new ConfigCompiler()): Promise<LoadedSettings> {
   const text = await readText(path);
-  if (text === undefined) return { ok: false, problems: [`--config must be a readable file, was: ${path}`] };
-  const parsed = parseConfig(text);
-  if (!parsed.ok) return parsed;
-  const { config } = parsed;
+  if (text === undefined) {
+    return { ok: false, configHash: "", problems: [`--config must be a readable file, was: ${path}`] };
+  }
+  const compiled = await compiler.compile(text);
+  const configHash = compiled.hash;
+  if (!compiled.ok) return { ok: false, configHash, problems: compiled.problems };
+  const { config, channels } = compiled;
   const files = new NamedFiles();
   const [apiKey, controlToken, hmac, redisUrl, labels] = await Promise.all([
     files.secret("api.keyFile", config.api.keyFile),
@@ -41,9 +51,11 @@ export async function loadSettings(path: string): Promise<LoadedSettings> {
     files.secret("broker.urlFile", config.broker.type === "redis" ? config.broker.urlFile : undefined),
     files.text("podLabelsFile", config.podLabelsFile),
   ]);
-  if (files.problems.length > 0) return { ok: false, problems: files.problems };
+  if (files.problems.length > 0) return { ok: false, configHash, problems: files.problems };
   const settings: Settings = {
     config,
+    configHash,
+    channels,
     ...(apiKey !== undefined && { apiKey }),
     ...(controlToken !== undefined && { controlToken }),
     ...(hmac !== undefined && { hmacSecret: new TextEncoder().encode(hmac) }),

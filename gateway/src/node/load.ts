@@ -1,5 +1,5 @@
 /** What this node tells the operator, and whether it is ready. Pure. */
-import type { DrainStatus, LoadReport } from "@belay/protocol/control";
+import type { ConfigRefusal, ConfigReport, DrainStatus, LoadReport } from "@belay/protocol/control";
 import type { NodeIdentity } from "./node.ts";
 
 export interface NodeState {
@@ -11,6 +11,8 @@ export interface NodeState {
   readonly brokerSeen: boolean;
   readonly isGateClosed: boolean;
   readonly drain: DrainStatus;
+  /** Hash of the configuration that runs, and what is wrong with a newer one. */
+  readonly config: ConfigReport;
 }
 
 /** Why the pod is not ready; empty while it is. Losing the broker later does not count: every pod would leave the Service. */
@@ -30,5 +32,20 @@ export function loadReport(state: NodeState): LoadReport {
     notReadyReason: reason,
     brokerConnected: state.brokerConnected,
     drain: state.drain,
+    config: shortened(state.config),
   };
+}
+
+/** Problems shown of a refused configuration, and characters of each: the operator reads a bounded answer. */
+const MAX_PROBLEMS = 5;
+const MAX_PROBLEM_CHARS = 300;
+
+function shortened({ hash, refused }: ConfigReport): ConfigReport {
+  return { hash, ...(refused !== undefined && { refused: shortenedRefusal(refused) }) };
+}
+
+function shortenedRefusal({ hash, problems }: ConfigRefusal): ConfigRefusal {
+  const shown = problems.slice(0, MAX_PROBLEMS).map((problem) => problem.slice(0, MAX_PROBLEM_CHARS));
+  const more = problems.length - shown.length;
+  return { hash, problems: more > 0 ? [...shown, `and ${more} more`] : shown };
 }
