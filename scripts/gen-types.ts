@@ -48,7 +48,7 @@ function objectType(schema: Schema, interfaces: Map<string, string>, indent: str
       const key = /^\w+$/.test(name) ? name : JSON.stringify(name);
       // A field with a default is always there once parsed.
       const optional = (schema.required?.includes(name) ?? false) || "default" in each ? "" : "?";
-      const doc = each.description === undefined ? [] : [`${inner}/** ${each.description} */`];
+      const doc = each.description === undefined ? [] : [`${inner}/** ${each.description.replaceAll("*/", "*\\/")} */`];
       return [...doc, `${inner}readonly ${key}${optional}: ${typeOf(each, interfaces, inner)};`];
     });
     return `{\n${lines.join("\n")}\n${inner.slice(2)}}`;

@@ -32,7 +32,14 @@ async function run(port: number): Promise<void> {
   const apiKey = randomBytes(16).toString("hex");
   const hmacSecret = randomBytes(32);
   const settings: SettingsSource = {
-    current: { config: checked.config, configHash: "", channels: compiled.table, apiKey, hmacSecret, isTrafficOff: false },
+    current: {
+      config: checked.config,
+      configHash: "",
+      channels: compiled.table,
+      apiKey,
+      hmacSecret,
+      isTrafficOff: false,
+    },
     onChange: () => undefined,
     onRefused: () => undefined,
   };

@@ -31,10 +31,17 @@ export interface SettingsSource {
 
 export type LoadedSettings =
   | { readonly ok: true; readonly settings: Settings; readonly files: readonly string[] }
-  | { readonly ok: false; readonly problems: readonly string[]; /** Empty where the file could not be read. */ readonly configHash: string };
+  | {
+      readonly ok: false;
+      readonly problems: readonly string[];
+      /** Empty where the file could not be read. */ readonly configHash: string;
+    };
 
 /** Reads the configuration file and every file it names. Never rejects. */
-export async function loadSettings(path: string, compiler: ConfigCompiler = new ConfigCompiler()): Promise<LoadedSettings> {
+export async function loadSettings(
+  path: string,
+  compiler: ConfigCompiler = new ConfigCompiler(),
+): Promise<LoadedSettings> {
   const text = await readText(path);
   if (text === undefined) {
     return { ok: false, configHash: "", problems: [`--config must be a readable file, was: ${path}`] };

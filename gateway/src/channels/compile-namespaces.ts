@@ -40,7 +40,7 @@ function compileOne(name: string, rules: NamespaceRules, schemas: SchemaCompiler
         ? [`namePatterns.${index} must be an RE2 expression that is not too large, was: ${source}`]
         : [],
     ),
-    ...(payload.ok ? [] : payload.problems.map((problem) => `payload.${problem}`)),
+    ...(payload.ok ? [] : [`payload.${payload.problem}`]),
   ];
   if (!payload.ok || problems.length > 0) return { ok: false, problems };
   const namePatterns = patterns

@@ -10,14 +10,13 @@ export type PayloadCheck = (data: Buffer) => PayloadVerdict;
 
 export type CompiledPayloadCheck =
   | { readonly ok: true; readonly check: PayloadCheck }
-  /** Each begins with the key below `payload` that it is about. */
-  | { readonly ok: false; readonly problems: readonly string[] };
+  /** Begins with the key below `payload` that it is about. */
+  | { readonly ok: false; readonly problem: string };
 
 /** As deep as a command of a JSON client may nest. */
 const MAX_DEPTH = 64;
 
 interface Rules {
-  readonly maxBytes: number;
   readonly schema: SchemaCheck | undefined;
   readonly sanitize: Sanitizer | undefined;
 }
@@ -27,17 +26,11 @@ export function compilePayloadCheck(
   schemas: SchemaCompiler,
 ): CompiledPayloadCheck {
   if (format === "binary") return { ok: true, check: (data) => refuseLarge(data, maxBytes) ?? { ok: true, data } };
-  const compiledSchema = schema === undefined ? undefined : schemas.compile(schema);
-  const sanitizer = sanitize.length === 0 ? undefined : compileSanitizer(sanitize);
-  const problems = [
-    ...(compiledSchema?.ok === false ? [`schema ${compiledSchema.problem}`] : []),
-    ...(sanitizer?.ok === false ? [`sanitize ${sanitizer.problem}`] : []),
-  ];
-  if (problems.length > 0) return { ok: false, problems };
+  const compiled = schema === undefined ? undefined : schemas.compile(schema);
+  if (compiled?.ok === false) return { ok: false, problem: `schema ${compiled.problem}` };
   const rules: Rules = {
-    maxBytes,
-    schema: compiledSchema?.ok === true ? compiledSchema.check : undefined,
-    sanitize: sanitizer?.ok === true ? sanitizer.sanitize : undefined,
+    schema: compiled?.check,
+    sanitize: sanitize.length === 0 ? undefined : compileSanitizer(sanitize),
   };
   return { ok: true, check: (data) => refuseLarge(data, maxBytes) ?? checkJson(data, rules) };
 }

@@ -1,5 +1,5 @@
 /** The section `channels` of the configuration file. */
-import type { ChannelsConfig } from "@belay/protocol/control";
+import { type ChannelsConfig, SAFE_HTML_TAGS, type SafeHtmlTag } from "@belay/protocol/control";
 import { z } from "zod";
 import type { Permission } from "../channels/namespace.ts";
 
@@ -24,7 +24,7 @@ export interface NamespaceRules {
     readonly schema?: Readonly<Record<string, unknown>> | undefined;
     readonly sanitize: readonly {
       readonly path: string;
-      readonly allowedTags?: readonly string[] | undefined;
+      readonly allowedTags?: readonly SafeHtmlTag[] | undefined;
     }[];
   };
   readonly namePatterns: readonly string[];
@@ -80,7 +80,10 @@ const payload = z
     format: oneOf(["json", "binary"]).default("json"),
     maxBytes: integer(1, MAX_PAYLOAD_BYTES).optional(),
     schema: z.record(z.string(), z.unknown(), "must be a JSON Schema").optional(),
-    sanitize: list(z.strictObject({ path: pointer, allowedTags: list(text(16), 64).optional() }), 32).default([]),
+    sanitize: list(
+      z.strictObject({ path: pointer, allowedTags: list(oneOf(SAFE_HTML_TAGS), 64).optional() }),
+      32,
+    ).default([]),
   })
   .refine(({ format, schema, sanitize }) => format === "json" || (schema === undefined && sanitize.length === 0), {
     path: ["format"],

@@ -27,7 +27,7 @@ export interface Applied {
 
 /** Pods are independent of one another: this many at a time. */
 const PODS_AT_ONCE = 16;
-const perPod = new Set<Action["type"]>(["gate", "begin-drain", "drain"]);
+const perPod = new Set<Action["type"]>(["gate", "begin-drain", "drain", "call-config"]);
 
 /** Rejects only when this replica does not lead any more. */
 export async function applyActions(
@@ -127,6 +127,8 @@ async function writeAction(
       return writer.gate(cluster, action);
     case "begin-drain":
       return writer.beginDrain(cluster, action);
+    case "call-config":
+      return writer.callConfig(cluster, action);
     case "delete":
       return writer.delete(cluster, action);
   }

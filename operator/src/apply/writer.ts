@@ -4,6 +4,7 @@ import type { RealtimeCluster } from "../api/v1alpha1/realtime-cluster.ts";
 import { KubeError, type KubeClient, type KubeObject, type ObjectRef, type Resource } from "../kube/kube-client.ts";
 import { RESOURCES } from "../kube/resources.ts";
 import {
+  CONFIG_CALL_ANNOTATION,
   DELETION_COST_ANNOTATION,
   DRAIN_DEADLINE_ANNOTATION,
   DRAIN_REASON_ANNOTATION,
@@ -129,6 +130,10 @@ export class Writer {
 
   async beginDrain(cluster: RealtimeCluster, { pod, deadlineMs }: ActionOf<"begin-drain">): Promise<void> {
     await this.#patchPod(cluster, pod, { annotations: { [DRAIN_DEADLINE_ANNOTATION]: String(deadlineMs) } });
+  }
+
+  async callConfig(cluster: RealtimeCluster, { pod, hash, atMs }: ActionOf<"call-config">): Promise<void> {
+    await this.#patchPod(cluster, pod, { annotations: { [CONFIG_CALL_ANNOTATION]: `${hash} ${atMs}` } });
   }
 
   /** The UID in the patch makes it fail for another pod of the same name. */

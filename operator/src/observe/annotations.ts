@@ -4,6 +4,8 @@
 export const DRAIN_REASON_ANNOTATION = "belay.dev/drain-reason";
 /** Wall clock in ms. */
 export const DRAIN_DEADLINE_ANNOTATION = "belay.dev/drain-deadline-ms";
+/** Hash of the configuration that the pod is to run and the wall clock in ms of the call, with a space between. */
+export const CONFIG_CALL_ANNOTATION = "belay.dev/config-call";
 /** Kubernetes' own: pods with lower costs are removed first. */
 export const DELETION_COST_ANNOTATION = "controller.kubernetes.io/pod-deletion-cost";
 /** The lowest there is. */

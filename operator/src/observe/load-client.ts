@@ -2,6 +2,7 @@
 import {
   CLUSTER_LABEL,
   COMPONENT_LABEL,
+  type ConfigReport,
   CONTROL_PORT,
   type DrainStatus,
   type LoadReport,
@@ -30,6 +31,10 @@ const drain: z.ZodType<DrainStatus> = z.object({
   left: count,
   secondsToDeadline: z.number(),
 });
+const config: z.ZodType<ConfigReport> = z.object({
+  hash: z.string(),
+  refused: z.object({ hash: z.string(), problems: z.array(z.string()) }).exactOptional(),
+});
 const loadReport: z.ZodType<LoadReport> = z.object({
   podUid: z.string(),
   revision: z.string(),
@@ -38,6 +43,7 @@ const loadReport: z.ZodType<LoadReport> = z.object({
   notReadyReason: z.string(),
   brokerConnected: z.boolean(),
   drain,
+  config: config.exactOptional(),
 });
 
 export interface SeenLoad {
@@ -142,6 +148,12 @@ export class LoadClient {
 }
 
 /** What a plan may depend on. */
-function signature({ connections, ready, brokerConnected, drain: { state, remaining } }: LoadReport): string {
-  return `${connections} ${ready} ${brokerConnected} ${state} ${remaining}`;
+function signature({
+  connections,
+  ready,
+  brokerConnected,
+  drain: { state, remaining },
+  config: own,
+}: LoadReport): string {
+  return `${connections} ${ready} ${brokerConnected} ${state} ${remaining} ${own?.hash} ${own?.refused?.hash}`;
 }

@@ -1,7 +1,7 @@
 /** A Pod object as the plan sees it. */
 import { TRAFFIC_LABEL } from "@belay/protocol/control";
 import type { DrainReason, ObservedPod } from "../plan/observed.ts";
-import { DRAIN_DEADLINE_ANNOTATION, DRAIN_REASON_ANNOTATION } from "./annotations.ts";
+import { CONFIG_CALL_ANNOTATION, DRAIN_DEADLINE_ANNOTATION, DRAIN_REASON_ANNOTATION } from "./annotations.ts";
 import type { PodObject, PodStatus } from "./objects.ts";
 
 /** What does not come from the Pod object. */
@@ -30,6 +30,7 @@ export function observePod(pod: PodObject, context: PodContext): ObservedPod {
     gated: labels[TRAFFIC_LABEL] === "off",
     drainReason: drainReason(annotations[DRAIN_REASON_ANNOTATION]),
     drainDeadlineMs: numberOf(annotations[DRAIN_DEADLINE_ANNOTATION]),
+    configCall: configCall(annotations[CONFIG_CALL_ANNOTATION]),
     phase: status.phase ?? "Pending",
     running: isRunning(pod),
     ready: isReady(pod),
@@ -49,6 +50,12 @@ function numberOf(text: string | undefined): number | undefined {
 
 function replicaSetUid({ metadata: { ownerReferences = [] } }: PodObject): string {
   return ownerReferences.find(({ kind }) => kind === "ReplicaSet")?.uid ?? "";
+}
+
+function configCall(text = ""): ObservedPod["configCall"] {
+  const [hash = "", time] = text.split(" ");
+  const atMs = numberOf(time);
+  return hash === "" || atMs === undefined ? undefined : { hash, atMs };
 }
 
 function drainReason(text: string | undefined): DrainReason | undefined {

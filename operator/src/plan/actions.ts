@@ -29,6 +29,8 @@ export type Action =
   | { readonly type: "gate"; readonly pod: PodTarget; readonly reason: DrainReason }
   /** Note the deadline at the pod, before the first request. */
   | { readonly type: "begin-drain"; readonly pod: PodTarget; readonly deadlineMs: number }
+  /** Have the kubelet refresh the pod's files now: note at the pod which configuration it is to run. */
+  | { readonly type: "call-config"; readonly pod: PodTarget; readonly hash: string; readonly atMs: number }
   | { readonly type: "drain"; readonly pod: PodTarget & { readonly ip: string }; readonly request: DrainRequest }
   | {
       readonly type: "delete";

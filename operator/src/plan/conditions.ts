@@ -1,28 +1,33 @@
 /** Judgements, each with a reason for machines and a message that says what to do. */
 import type { Condition, RedisSpec } from "../api/v1alpha1/gen/types.ts";
 import type { Collision } from "./children.ts";
+import { configApplied, configRefusal } from "./config.ts";
 import { clientEndpoint } from "./endpoint.ts";
+import type { Judgement } from "./judgement.ts";
 import type { Observed, ObservedRevision } from "./observed.ts";
 import { activePods, connectionsOf, gatedPods, openPods, readyOpenPods } from "./pods.ts";
 import { findRevision } from "./rollout.ts";
-
-export interface Judgement {
-  readonly type: string;
-  readonly status: "True" | "False" | "Unknown";
-  readonly reason: string;
-  readonly message: string;
-}
 
 export interface ConditionInput {
   readonly observed: Observed;
   readonly target: string;
   readonly serving: string;
   readonly desired: number;
+  /** Hash of the configuration that pods are to run. */
+  readonly configHash: string;
   readonly collisions: readonly Collision[];
 }
 
 export function judge(input: ConditionInput): readonly Judgement[] {
-  return [ready(input), progressing(input), draining(input), degraded(input), redisReady(input), autoscaling(input)];
+  return [
+    ready(input),
+    progressing(input),
+    draining(input),
+    degraded(input),
+    redisReady(input),
+    configApplied(input.observed, input.configHash),
+    autoscaling(input),
+  ];
 }
 
 /** `lastTransitionTime` moves only when the status does. */
@@ -112,7 +117,7 @@ function draining({ observed }: ConditionInput): Judgement {
   };
 }
 
-function degraded({ observed, collisions, target }: ConditionInput): Judgement {
+function degraded({ observed, collisions, target, configHash }: ConditionInput): Judgement {
   const yes = verdict("Degraded", "True");
   const { namespace, name } = observed.cluster.metadata;
   const [collision] = collisions;
@@ -125,6 +130,8 @@ function degraded({ observed, collisions, target }: ConditionInput): Judgement {
   }
   const missing = observed.references.find(({ state }) => state === "no secret" || state === "no key");
   if (missing !== undefined) return yes("SecretMissing", missingSecret(missing, namespace));
+  const refusal = configRefusal(observed, configHash);
+  if (refusal !== undefined) return yes("ConfigRefused", refusal);
   const revision = findRevision(observed, target);
   const problem = revision === undefined ? "" : problemOf(revision);
   if (problem !== "") return yes("PodsFailing", `revision ${target}${problem}`);

@@ -8,6 +8,7 @@ export function eventsBetween(before: RealtimeClusterStatus, after: RealtimeClus
     ...rollout(before, after),
     ...scaleDown(before, after),
     ...degraded(before, after),
+    ...configured(before, after),
   ];
 }
 
@@ -56,4 +57,10 @@ function degraded(before: RealtimeClusterStatus, after: RealtimeClusterStatus): 
   const [was, is] = [before, after].map(({ conditions }) => conditions?.find(({ type }) => type === "Degraded"));
   if (is?.status !== "True" || (was?.status === "True" && was.reason === is.reason)) return [];
   return [{ type: "Warning", reason: is.reason, action: "Reconcile", note: is.message }];
+}
+
+function configured(before: RealtimeClusterStatus, after: RealtimeClusterStatus): readonly PlannedEvent[] {
+  const [was, is] = [before, after].map(({ conditions }) => conditions?.find(({ type }) => type === "ConfigApplied"));
+  if (is?.status !== "True" || was?.status !== "False") return [];
+  return [{ type: "Normal", reason: "ConfigApplied", action: "Configure", note: is.message }];
 }

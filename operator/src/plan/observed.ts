@@ -27,6 +27,8 @@ export interface ObservedPod {
   readonly problem: string;
   /** Fresh, or `undefined`: what is old is unknown. */
   readonly load: LoadReport | undefined;
+  /** When its kubelet was called last to refresh its files, wall clock, and for which configuration. */
+  readonly configCall: { readonly hash: string; readonly atMs: number } | undefined;
   /** In the Service's endpoints as ready. */
   readonly inEndpoints: boolean;
   /** How long it is out of the endpoints, as this process saw it. */

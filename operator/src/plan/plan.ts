@@ -1,9 +1,11 @@
 /** (Observed, now) → what to do, what to say, when to look again. Pure: the same input gives the same plan on every replica. */
 import { desiredReplicas } from "../api/v1alpha1/defaults.ts";
 import type { Installation } from "../resources/manifest.ts";
+import { gatewayConfigHash } from "../resources/config-map.ts";
 import { gatewayRevision } from "../resources/pod-template.ts";
 import type { Action, Plan } from "./actions.ts";
 import { planChildren } from "./children.ts";
+import { configActions, isConfigSpreading } from "./config.ts";
 import type { Observed } from "./observed.ts";
 import { gatedPods } from "./pods.ts";
 import { revisionActions } from "./revisions.ts";
@@ -29,6 +31,7 @@ export function plan(observed: Observed, installation: Installation, now: Now): 
   const desired = desiredReplicas(cluster);
   const revision = gatewayRevision(blueprint);
   const target = revision.hash;
+  const configHash = gatewayConfigHash(cluster);
   const serving = servingRevision(observed, target, desired);
   const children = planChildren(observed, blueprint, { serving, target });
   const mayStart = children.collisions.length === 0 && observed.references.every(({ state }) => state === "present");
@@ -37,6 +40,7 @@ export function plan(observed: Observed, installation: Installation, now: Now): 
     target,
     serving,
     desired,
+    configHash,
     collisions: children.collisions,
     nowMs: now.ms,
     now: now.text,
@@ -49,14 +53,19 @@ export function plan(observed: Observed, installation: Installation, now: Now): 
       ...children.actions,
       ...revisionActions(observed, { target: revision, serving, desired, mayStart }, now.ms),
       ...children.orphans,
+      ...configActions(observed, configHash, now.ms),
     ],
     status,
-    requeueAfterMs: requeueAfterMs(observed, target, status.phase === "Ready"),
+    requeueAfterMs: requeueAfterMs(observed, { target, configHash }, status.phase === "Ready"),
   };
 }
 
-function requeueAfterMs(observed: Observed, target: string, isReady: boolean): number {
+function requeueAfterMs(
+  observed: Observed,
+  { target, configHash }: { readonly target: string; readonly configHash: string },
+  isReady: boolean,
+): number {
   const isLeaving = observed.revisions.some((revision) => gatedPods(revision).length > 0);
-  if (isLeaving || isRollingOut(observed, target)) return BUSY_MS;
+  if (isLeaving || isRollingOut(observed, target) || isConfigSpreading(observed, configHash)) return BUSY_MS;
   return isReady ? QUIET_MS : WAITING_MS;
 }

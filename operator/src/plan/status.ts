@@ -1,7 +1,8 @@
 import type { RealtimeClusterStatus } from "../api/v1alpha1/gen/types.ts";
 import { scaleSelector } from "../resources/labels.ts";
-import { judge, toConditions, type ConditionInput, type Judgement } from "./conditions.ts";
+import { judge, toConditions, type ConditionInput } from "./conditions.ts";
 import { clientEndpoint } from "./endpoint.ts";
+import type { Judgement } from "./judgement.ts";
 import { computeLedger } from "./ledger.ts";
 import { findRevision, isRollingOut } from "./rollout.ts";
 import { gatedPods, openPods, readyOpenPods } from "./pods.ts";

@@ -1,4 +1,5 @@
-import { type GatewayConfig, stableHash } from "@belay/protocol/control";
+import { type ChannelsConfig, configHash, type GatewayConfig, stableHash } from "@belay/protocol/control";
+import type { RealtimeClusterSpec } from "../api/v1alpha1/gen/types.ts";
 import type { RealtimeCluster } from "../api/v1alpha1/realtime-cluster.ts";
 import { childMeta } from "./labels.ts";
 import type { Manifest } from "./manifest.ts";
@@ -15,14 +16,32 @@ function redisPrefix(namespace: string, name: string): string {
 }
 
 function gatewayConfig({ metadata: { namespace, name }, spec }: RealtimeCluster): GatewayConfig {
+  const channelsSection = channels(spec);
   return {
     control: { tokenFile: paths.controlToken },
     auth: { anonymous: spec.auth.anonymous, hmacSecretFile: paths.hmac },
     api: { keyFile: paths.apiKey },
     broker: { type: "redis", urlFile: paths.redisUrl, prefix: redisPrefix(namespace, name) },
     drain: { ratePerSecond: spec.drain.ratePerSecond, deadlineSeconds: spec.drain.deadlineSeconds },
+    ...(channelsSection && { channels: channelsSection }),
     podLabelsFile: paths.podLabels,
   };
+}
+
+/** Left out where the spec says nothing of channels: a gateway older than the section would refuse the file. */
+function channels({ namespaces, unprefixed }: RealtimeClusterSpec): ChannelsConfig | undefined {
+  if (namespaces === undefined && unprefixed === undefined) return undefined;
+  return { ...(unprefixed && { unprefixed }), ...(namespaces && { namespaces }) };
+}
+
+/** The text of the file that a gateway reads. */
+function gatewayConfigText(cluster: RealtimeCluster): string {
+  return `${JSON.stringify(gatewayConfig(cluster), undefined, 2)}\n`;
+}
+
+/** By which a gateway says that it runs the configuration of this cluster. */
+export function gatewayConfigHash(cluster: RealtimeCluster): string {
+  return configHash(gatewayConfigText(cluster));
 }
 
 /** The file is hot-reloaded, so that a change of it makes no new revision. */
@@ -31,6 +50,6 @@ export function configMap(cluster: RealtimeCluster): Manifest {
     apiVersion: "v1",
     kind: "ConfigMap",
     metadata: childMeta(cluster, names.config(cluster.metadata.name)),
-    data: { "gateway.json": `${JSON.stringify(gatewayConfig(cluster), undefined, 2)}\n` },
+    data: { "gateway.json": gatewayConfigText(cluster) },
   };
 }

@@ -20,6 +20,7 @@ export function pod(name: string, change: Partial<ObservedPod> = {}): ObservedPo
     gated: false,
     drainReason: undefined,
     drainDeadlineMs: undefined,
+    configCall: undefined,
     phase: "Running",
     running: true,
     ready: true,

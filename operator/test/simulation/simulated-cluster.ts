@@ -263,6 +263,8 @@ export class SimulatedCluster {
         return this.#withPod(uid, (pod) => (pod.deadlineMs = action.deadlineMs));
       case "drain":
         return this.#sendDrain(uid, action.request);
+      case "call-config":
+        return undefined;
     }
   }
 

@@ -78,6 +78,7 @@ function observePod(pod: SimulatedPod, view: View): ObservedPod {
     gated,
     drainReason: pod.reason,
     drainDeadlineMs: pod.deadlineMs,
+    configCall: undefined,
     phase,
     running,
     ready,

@@ -14,12 +14,67 @@ export type PermissionName =
 /** Whether a subscriber gets something: never, when it asks for it, or always. */
 export type SubscriberOption = "Off" | "OnRequest" | "Always";
 
+/** Tags that run nothing and fetch nothing by themselves: those that sanitizing can leave. */
+export const SAFE_HTML_TAGS = [
+  "a",
+  "abbr",
+  "b",
+  "blockquote",
+  "br",
+  "caption",
+  "cite",
+  "code",
+  "dd",
+  "del",
+  "div",
+  "dl",
+  "dt",
+  "em",
+  "figcaption",
+  "figure",
+  "h1",
+  "h2",
+  "h3",
+  "h4",
+  "h5",
+  "h6",
+  "hr",
+  "i",
+  "ins",
+  "kbd",
+  "li",
+  "mark",
+  "ol",
+  "p",
+  "pre",
+  "q",
+  "s",
+  "samp",
+  "small",
+  "span",
+  "strong",
+  "sub",
+  "sup",
+  "table",
+  "tbody",
+  "td",
+  "tfoot",
+  "th",
+  "thead",
+  "tr",
+  "u",
+  "ul",
+  "var",
+] as const;
+
+export type SafeHtmlTag = (typeof SAFE_HTML_TAGS)[number];
+
 /** A string in the payload that holds HTML. */
 export interface SanitizeRule {
   /** JSON pointer; `*` stands for every item of a list and every member of an object. What lies below it is sanitized too. */
   readonly path: string;
   /** Tags that stay. Default: b, i, em, strong, code, pre, p, br, ul, ol, li, blockquote, a. */
-  readonly allowedTags?: readonly string[];
+  readonly allowedTags?: readonly SafeHtmlTag[];
 }
 
 /** What the channels of one namespace allow and keep. All of it is *hot*. */

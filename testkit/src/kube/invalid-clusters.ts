@@ -180,6 +180,36 @@ export const invalidClusters: readonly InvalidCluster[] = [
     refusal: "tolerations: operator Equal needs a key",
   },
   {
+    title: "a namespace twice",
+    spec: { namespaces: [{ name: "chat" }, { name: "chat" }] },
+    refusal: "spec.namespaces[1]: Duplicate value",
+  },
+  {
+    title: "a namespace whose name holds a colon",
+    spec: { namespaces: [{ name: "chat:a" }] },
+    refusal: "spec.namespaces[0].name in body should match",
+  },
+  {
+    title: "subscribers who alone may subscribe",
+    spec: { namespaces: [{ name: "chat", allow: { subscribe: "subscriber" } }] },
+    refusal: "spec.namespaces[0].allow.subscribe: Unsupported value",
+  },
+  {
+    title: "forced recovery of nothing",
+    spec: { namespaces: [{ name: "chat", recovery: { force: true } }] },
+    refusal: "history is needed where recovery is forced or of mode cache",
+  },
+  {
+    title: "a schema for bytes",
+    spec: { unprefixed: { payload: { format: "binary", schema: { type: "object" } } } },
+    refusal: "payload.format must be json where there is a schema or something to sanitize",
+  },
+  {
+    title: "a script that may stay",
+    spec: { namespaces: [{ name: "chat", payload: { sanitize: [{ path: "/text", allowedTags: ["script"] }] } }] },
+    refusal: "spec.namespaces[0].payload.sanitize[0].allowedTags[0]: Unsupported value",
+  },
+  {
     title: "a name that is too long",
     name: "a".repeat(41),
     spec: {},

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { annotationMap, dataKey, objectName, rules } from "../fields.ts";
 import { autoscaling } from "./autoscaling-schema.ts";
 import { gateway, resources, storage } from "./gateway-schema.ts";
+import { namespaces, unprefixed } from "./namespaces-schema.ts";
 import type { RealtimeClusterSpec, SecretKeyRef } from "./gen/types.ts";
 
 function secretKeyRef(defaultKey: string): z.ZodType<SecretKeyRef> {
@@ -139,6 +140,12 @@ export const specSchema: z.ZodType<RealtimeClusterSpec> = z
       .default({ type: "managed" })
       .describe("Where messages cross pods: a Redis of the operator's, or yours."),
     auth: auth.default(auth.parse({})).describe("Who may connect."),
+    namespaces: namespaces
+      .exactOptional()
+      .describe("Namespaces of channels. Changes reach every pod within seconds, and close no connection."),
+    unprefixed: unprefixed
+      .exactOptional()
+      .describe("Channels without a prefix. Absent: everybody connected may subscribe and publish, nothing is kept."),
     autoscaling: autoscaling
       .exactOptional()
       .describe("Let a HorizontalPodAutoscaler write replicas by open connections."),

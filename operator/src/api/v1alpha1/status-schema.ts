@@ -7,7 +7,10 @@ const time = z.string().max(64).meta({ format: "date-time" });
 
 const condition = z
   .strictObject({
-    type: z.string().max(64).describe("Ready, Progressing, Draining, Degraded, RedisReady or AutoscalingActive."),
+    type: z
+      .string()
+      .max(64)
+      .describe("Ready, Progressing, Draining, Degraded, RedisReady, ConfigApplied or AutoscalingActive."),
     status: z.enum(["True", "False", "Unknown"]).describe("Whether it holds."),
     observedGeneration: z.int().min(0).describe("Generation of the spec it was judged by."),
     lastTransitionTime: time.describe("When status changed last."),

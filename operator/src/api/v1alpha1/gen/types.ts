@@ -144,6 +144,116 @@ export interface AuthSpec {
   readonly hmacSecretRef?: SecretKeyRef;
 }
 
+export interface AllowSpec {
+  /** Who may subscribe. */
+  readonly subscribe: "none" | "anonymous" | "authenticated" | "token";
+  /** Who may publish. */
+  readonly publish: "none" | "anonymous" | "authenticated" | "subscriber" | "token";
+  /** Who may read the history. */
+  readonly history: "none" | "anonymous" | "authenticated" | "subscriber" | "token";
+  /** Who may read the presence. */
+  readonly presence: "none" | "anonymous" | "authenticated" | "subscriber" | "token";
+}
+
+export interface HistorySpec {
+  /** Publications kept. */
+  readonly size: number;
+  /** How long the history outlives the channel's last publication. */
+  readonly ttlSeconds: number;
+}
+
+export interface RecoverySpec {
+  /** What a client that comes back gets: everything it missed, or the latest publication. */
+  readonly mode: "stream" | "cache";
+  /** Every subscription is recoverable, whether the client asks or not. */
+  readonly force: boolean;
+}
+
+export interface SanitizeSpec {
+  /** JSON pointer to a string with HTML, such as /text; `*` stands for every item, as in /blocks/*\/html. */
+  readonly path: string;
+  /** Tags that stay. Absent: b, i, em, strong, code, pre, p, br, ul, ol, li, blockquote, a. */
+  readonly allowedTags?: readonly ("a" | "abbr" | "b" | "blockquote" | "br" | "caption" | "cite" | "code" | "dd" | "del" | "div" | "dl" | "dt" | "em" | "figcaption" | "figure" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "hr" | "i" | "ins" | "kbd" | "li" | "mark" | "ol" | "p" | "pre" | "q" | "s" | "samp" | "small" | "span" | "strong" | "sub" | "sup" | "table" | "tbody" | "td" | "tfoot" | "th" | "thead" | "tr" | "u" | "ul" | "var")[];
+}
+
+export interface PayloadSpec {
+  /** `binary` takes any bytes, and JSON clients cannot subscribe. */
+  readonly format: "json" | "binary";
+  /** Largest payload. Absent: what the limit of a message lets through. */
+  readonly maxBytes?: number;
+  /** JSON Schema (draft 2020-12) that every payload must fit. Patterns are RE2 expressions. */
+  readonly schema?: Readonly<Record<string, unknown>>;
+  /** Strings from which everything is taken that a browser would run. */
+  readonly sanitize?: readonly SanitizeSpec[];
+}
+
+export interface NamespaceHooksSpec {
+  /** The subscribe hook decides who may subscribe without a token. */
+  readonly subscribe: boolean;
+  /** The publish hook is asked before a client's publication. */
+  readonly publish: boolean;
+  /** The sub_refresh hook renews subscriptions that end. */
+  readonly subRefresh: boolean;
+  /** The rpc hook serves methods with the namespace's prefix. */
+  readonly rpc: boolean;
+}
+
+export interface NamespaceSpec {
+  /** Prefix of the channels: `chat` is that of `chat:lobby`. */
+  readonly name: string;
+  /** Permissions: `none` no client, `anonymous` everybody connected, `authenticated` clients with a user, `subscriber` who is subscribed, `token` whose token names the channel. */
+  readonly allow: AllowSpec;
+  /** What is kept. Absent: nothing. */
+  readonly history?: HistorySpec;
+  /** How clients that come back catch up. */
+  readonly recovery: RecoverySpec;
+  /** Every subscription notices gaps, whether the client asks or not. */
+  readonly forcePositioning: boolean;
+  /** Keep who is in a channel. */
+  readonly presence: boolean;
+  /** Tell subscribers who comes and goes: never, those that ask, or all. */
+  readonly joinLeave: "Off" | "OnRequest" | "Always";
+  /** Send differences to subscribers that negotiated it: never, where the publisher asks, or always. */
+  readonly delta: "Off" | "OnRequest" | "Always";
+  /** Subscribers may filter publications by their tags. */
+  readonly tagsFilter: boolean;
+  /** What may be published. */
+  readonly payload: PayloadSpec;
+  /** RE2 expressions; a channel's name, without prefix and users, must fit one of them. Absent: any name. */
+  readonly namePatterns?: readonly string[];
+  /** Subscribers of one channel on one pod. */
+  readonly maxSubscribers?: number;
+  /** Which hooks of the application are asked. */
+  readonly hooks: NamespaceHooksSpec;
+}
+
+export interface UnprefixedSpec {
+  /** Permissions: `none` no client, `anonymous` everybody connected, `authenticated` clients with a user, `subscriber` who is subscribed, `token` whose token names the channel. */
+  readonly allow: AllowSpec;
+  /** What is kept. Absent: nothing. */
+  readonly history?: HistorySpec;
+  /** How clients that come back catch up. */
+  readonly recovery: RecoverySpec;
+  /** Every subscription notices gaps, whether the client asks or not. */
+  readonly forcePositioning: boolean;
+  /** Keep who is in a channel. */
+  readonly presence: boolean;
+  /** Tell subscribers who comes and goes: never, those that ask, or all. */
+  readonly joinLeave: "Off" | "OnRequest" | "Always";
+  /** Send differences to subscribers that negotiated it: never, where the publisher asks, or always. */
+  readonly delta: "Off" | "OnRequest" | "Always";
+  /** Subscribers may filter publications by their tags. */
+  readonly tagsFilter: boolean;
+  /** What may be published. */
+  readonly payload: PayloadSpec;
+  /** RE2 expressions; a channel's name, without prefix and users, must fit one of them. Absent: any name. */
+  readonly namePatterns?: readonly string[];
+  /** Subscribers of one channel on one pod. */
+  readonly maxSubscribers?: number;
+  /** Which hooks of the application are asked. */
+  readonly hooks: NamespaceHooksSpec;
+}
+
 export interface ScalingDirection {
   /** Seconds looked back for the safest recommendation. */
   readonly stabilizationWindowSeconds?: number;
@@ -205,6 +315,10 @@ export interface RealtimeClusterSpec {
   readonly redis: RedisSpec;
   /** Who may connect. */
   readonly auth: AuthSpec;
+  /** Namespaces of channels. Changes reach every pod within seconds, and close no connection. */
+  readonly namespaces?: readonly NamespaceSpec[];
+  /** Channels without a prefix. Absent: everybody connected may subscribe and publish, nothing is kept. */
+  readonly unprefixed?: UnprefixedSpec;
   /** Let a HorizontalPodAutoscaler write replicas by open connections. */
   readonly autoscaling?: AutoscalingSpec;
   /** How clients leave a pod that is to be removed. */
@@ -212,7 +326,7 @@ export interface RealtimeClusterSpec {
 }
 
 export interface Condition {
-  /** Ready, Progressing, Draining, Degraded, RedisReady or AutoscalingActive. */
+  /** Ready, Progressing, Draining, Degraded, RedisReady, ConfigApplied or AutoscalingActive. */
   readonly type: string;
   /** Whether it holds. */
   readonly status: "True" | "False" | "Unknown";

@@ -1,0 +1,36 @@
+import { RESOURCES } from "@belay/operator/internal";
+import { expect, test } from "vitest";
+import { Given } from "./given.ts";
+
+async function channelsOf(given: Given): Promise<unknown> {
+  const map = await given.read(RESOURCES.configMaps, "chat-config");
+  const { "gateway.json": text = "{}" } = map?.["data"] as Readonly<Record<string, string>>;
+  return (JSON.parse(text) as Readonly<Record<string, unknown>>)["channels"];
+}
+
+test("[RC12] namespaces go into the file with their defaults, and nothing where there are none", async () => {
+  const plain = new Given();
+  await plain.cluster({ replicas: 1 });
+  await plain.pass();
+  expect(await channelsOf(plain)).toBeUndefined();
+
+  const given = new Given();
+  const schema = { type: "object", properties: { text: { type: "string" } } };
+  await given.cluster({
+    replicas: 1,
+    namespaces: [{ name: "chat", history: { size: 10, ttlSeconds: 60 }, payload: { schema } }],
+    unprefixed: { allow: { subscribe: "none" } },
+  });
+  await given.pass();
+  expect(await channelsOf(given)).toMatchObject({
+    unprefixed: { allow: { subscribe: "none", publish: "anonymous" } },
+    namespaces: [
+      {
+        name: "chat",
+        allow: { subscribe: "authenticated", publish: "none" },
+        history: { size: 10, ttlSeconds: 60 },
+        payload: { format: "json", schema },
+      },
+    ],
+  });
+});
