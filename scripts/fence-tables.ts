@@ -174,7 +174,7 @@ export const layers: readonly Layer[] = [
   ]),
   gateway("subscription", /subscription\//, ["services", "hub", "channels", "ports", "session"]),
   gateway("hooks", /hooks\//, ["services", "auth", "session", "settings", "clock"]),
-  gateway("channels", /channels\//, ["ports", "session"]),
+  gateway("channels", /channels\//, ["config", "ports", "session"]),
   gateway("presence", /presence\//, ["ports", "redis"]),
   gateway("auth", /auth\//, ["ports", "session", "settings", "clock"]),
   gateway("hub", /hub\//, ["ports"]),
@@ -182,7 +182,8 @@ export const layers: readonly Layer[] = [
   gateway("redis", /redis\//, ["ports", "clock"]),
   gateway("ports", /(broker\/broker|registry\/registry)\.ts$/, []),
   gateway("session", /session\//, []),
-  gateway("settings", /(settings|settings-watch|config)\.ts$/, ["clock"]),
+  gateway("settings", /(settings|settings-watch|config-compiler)\.ts$/, ["channels", "config", "clock"]),
+  gateway("config", /config(\.ts$|\/)/, []),
   gateway("clock", /(clock|log)\.ts$/, []),
 
   operator("entry", /(main|index|internal)\.ts$/, "all"),

@@ -14,6 +14,7 @@ import { TimerWheel } from "./connection/timer-wheel.ts";
 import { Drainer } from "./drain/drainer.ts";
 import type { Addresses, Gateway, GatewayDeps } from "./gateway.ts";
 import { handle } from "./handlers/index.ts";
+import { NamespaceFollower } from "./handlers/follow-namespaces.ts";
 import { obeyClientControl } from "./handlers/obey-client-control.ts";
 import type { NodeInfo } from "./http/api-methods.ts";
 import { apiRouter } from "./http/api-server.ts";
@@ -48,6 +49,7 @@ class GatewayApp implements Gateway {
   readonly #wheel: TimerWheel;
   readonly #drainer: Drainer;
   readonly #metrics: Metrics;
+  readonly #namespaces: NamespaceFollower;
   readonly #websockets: WsServer;
   readonly #clientServer: Server;
   readonly #controlServer: Server;
@@ -74,6 +76,11 @@ class GatewayApp implements Gateway {
       isGateClosed: () => this.#isGateClosed,
     });
     obeyClientControl(this.#services);
+    this.#namespaces = new NamespaceFollower({
+      services: this.#services,
+      connections: () => this.#table.open,
+      later: (work, ms) => void setTimeout(work, ms),
+    });
     this.#metrics = this.#createMetrics();
     const connectionDeps = this.#connectionDeps();
     this.#websockets = new WsServer({
@@ -181,6 +188,7 @@ class GatewayApp implements Gateway {
 
   #onSettings({ config }: Settings): void {
     this.#metrics.configReloads.inc({ outcome: "accepted" });
+    this.#namespaces.follow();
     this.#flushLoop.maxOutboundBytes = config.limits.maxOutboundBytes;
     this.#websockets.maxMessageBytes = config.limits.maxMessageBytes;
     if (this.#deps.log.level !== "silent") this.#deps.log.level = config.logLevel;

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { Adapters } from "./adapters.ts";
 import { NO_REVOCATIONS } from "./auth/no-revocations.ts";
 import { HmacVerifier } from "./auth/token-verifier.ts";
-import { openTable } from "./channels/open-table.ts";
+import type { ChannelTable } from "./channels/namespace.ts";
 import type { GatewayDeps } from "./gateway.ts";
 import type { ClientConnection, Services } from "./handlers/services.ts";
 import { NO_HOOKS } from "./hooks/no-hooks.ts";
@@ -28,8 +28,7 @@ export type AssembledServices = Services & { readonly bus: BrokerBus };
 export function assembleServices({ settings, deps, adapters, metrics, isGateClosed }: ServiceParts): AssembledServices {
   const { clock, log, identity } = deps;
   const { broker, registry } = adapters;
-  const table = openTable();
-  const channels = (): typeof table => table;
+  const channels = (): ChannelTable => settings.current.channels;
   const hub = new Hub<ClientConnection>({
     readHistory: (request) => broker.history(request),
     showsOffset: (channel) => {

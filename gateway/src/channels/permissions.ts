@@ -30,10 +30,15 @@ function isServed(operation: ChannelOperation, { history, presence }: Namespace)
  * A private channel and one for certain users are closed to everybody else, whatever the namespace and the connection token say:
  * only a subscription token, which names the channel, opens them. Whoever it has let in may go on by the namespace's rules.
  */
+export function isClosedTo(
+  { user }: Pick<Identity, "user">,
+  { isPrivate, users }: PermissionRequest["lookup"],
+): boolean {
+  return isPrivate || !(users?.has(user) ?? true);
+}
+
 function isOpen({ lookup, identity, isSubscribed, hasSubscriptionToken }: PermissionRequest): boolean {
-  if (isSubscribed || hasSubscriptionToken === true) return true;
-  const isListed = lookup.users?.has(identity.user) ?? true;
-  return !lookup.isPrivate && isListed;
+  return isSubscribed || hasSubscriptionToken === true || !isClosedTo(identity, lookup);
 }
 
 function isAllowed({ operation, channel, lookup, identity, isSubscribed, ...token }: PermissionRequest): boolean {

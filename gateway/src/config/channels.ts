@@ -1,15 +1,14 @@
 /** The section `channels` of the configuration file. */
-import { type ChannelsConfig, SAFE_HTML_TAGS, type SafeHtmlTag } from "@belay/protocol/control";
+import { type ChannelsConfig, type PermissionName, SAFE_HTML_TAGS, type SafeHtmlTag } from "@belay/protocol/control";
 import { z } from "zod";
-import type { Permission } from "../channels/namespace.ts";
 
 /** NamespaceOptions with every default filled in. */
 export interface NamespaceRules {
   readonly allow: {
-    readonly subscribe: Exclude<Permission, "subscriber">;
-    readonly publish: Permission;
-    readonly history: Permission;
-    readonly presence: Permission;
+    readonly subscribe: Exclude<PermissionName, "subscriber">;
+    readonly publish: PermissionName;
+    readonly history: PermissionName;
+    readonly presence: PermissionName;
   };
   readonly history?: { readonly size: number; readonly ttlSeconds: number } | undefined;
   readonly recovery: { readonly mode: "stream" | "cache"; readonly force: boolean };

@@ -40,9 +40,6 @@ interface Publishing {
 function publishTo(publishing: Publishing, services: Services): Promise<void> | undefined {
   const { connection, command, namespace } = publishing;
   const data = toBuffer(command.data);
-  if (data.length > namespace.maxPayloadBytes) {
-    return finish(publishing, badRequest(`data must have at most ${namespace.maxPayloadBytes} bytes`), services);
-  }
   const verdict = namespace.checkPayload(data);
   if (!verdict.ok) return finish(publishing, badRequest(verdict.problem), services);
   if (!namespace.hooks.publish || !services.hooks.has.publish) return finish(publishing, verdict, services);

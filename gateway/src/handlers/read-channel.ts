@@ -40,8 +40,6 @@ function refusalFor({ connection, command, operation }: Reading, services: Servi
   }
   const lookup = services.channels().find(channel);
   if (!lookup.ok) return lookupRefusal(lookup);
-  const { history, presence } = lookup.namespace;
-  if (operation === "history" ? history === undefined : !presence) return ERROR.notAvailable;
   const isSubscribed = connection.subscriptions.get(channel)?.state === "active";
   return refusalOf({ operation, channel, lookup, identity, isSubscribed });
 }

@@ -1,6 +1,6 @@
 import { channelProblem, ERROR, type ErrorReply, type SubscribeCommand } from "@belay/protocol";
 import type { ChannelLookup } from "../channels/namespace.ts";
-import { refusalOf } from "../channels/permissions.ts";
+import { isClosedTo, refusalOf } from "../channels/permissions.ts";
 import { hookClientOf } from "../hooks/hook-client.ts";
 import type { Identity, ServerSubscription } from "../session/session.ts";
 import { closeSubscription } from "../subscription/close-subscription.ts";
@@ -113,6 +113,7 @@ async function authorize(subscribing: Subscribing, services: Services): Promise<
     if (!verdict.ok) return verdict.refusal;
     claims = verdict.claims;
   } else if (lookup.namespace.hooks.subscribe && services.hooks.has.subscribe) {
+    if (isClosedTo(identity, lookup)) return { error: ERROR.permissionDenied };
     const answer = await services.hooks.subscribe({
       client: hookClientOf(connection, identity),
       channel,

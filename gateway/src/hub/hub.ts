@@ -115,7 +115,7 @@ export class Hub<C extends HubClient> {
       shape: {
         channel,
         jsonHead: encodePublicationHead(channel),
-        showsOffset: showsOffset(channel),
+        showsOffset: () => showsOffset(channel),
         makeDelta,
       },
       fanOut: this.#fanOut,

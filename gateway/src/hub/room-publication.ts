@@ -17,8 +17,8 @@ export interface PublicationShape {
   readonly channel: string;
   /** Beginning of a plain JSON line. */
   readonly jsonHead: Uint8Array;
-  /** Subscribers see offsets: the channel has a history. */
-  readonly showsOffset: boolean;
+  /** Whether subscribers see offsets: the channel has a history, which a new configuration may change. */
+  readonly showsOffset: () => boolean;
   readonly makeDelta: MakeDelta;
 }
 
@@ -89,7 +89,7 @@ export class RoomPublication {
   #details(): { offset?: number; timeMs?: number; tags?: ReadonlyMap<string, string> } {
     const { offset, timeMs, tags } = this.source;
     return {
-      ...(this.#shape.showsOffset && { offset, timeMs }),
+      ...(this.#shape.showsOffset() && { offset, timeMs }),
       ...(tags !== undefined && { tags: new Map(Object.entries(tags)) }),
     };
   }

@@ -130,8 +130,8 @@ function resultOf(
 }
 
 /** Absent where the subscription does not end, or the server itself renews it. */
-function shownTtl({ expiresAt, options }: Subscription, { clock, hooks }: Services): number | undefined {
-  const isRenewedHere = hooks.has.subRefresh && options.namespace.hooks.subRefresh;
+function shownTtl({ expiresAt, namespace }: Subscription, { clock, hooks }: Services): number | undefined {
+  const isRenewedHere = hooks.has.subRefresh && namespace.hooks.subRefresh;
   return expiresAt === undefined || isRenewedHere ? undefined : secondsUntil(expiresAt, clock);
 }
 

@@ -24,8 +24,11 @@ export class Subscription {
   /** Seconds since 1970 at which it ends; moved by a refresh. */
   expiresAt: number | undefined;
 
+  #namespace: Namespace;
+
   constructor(options: SubscriptionOptions) {
     this.options = options;
+    this.#namespace = options.namespace;
     this.expiresAt = options.expiresAt;
   }
 
@@ -34,11 +37,16 @@ export class Subscription {
   }
 
   get namespace(): Namespace {
-    return this.options.namespace;
+    return this.#namespace;
+  }
+
+  /** The same namespace of a newer configuration, by which the subscription can go on. */
+  adopt(namespace: Namespace): void {
+    this.#namespace = namespace;
   }
 
   /** What the token or hook says, else what the namespace says. */
   setting(name: "presence" | "joinLeave" | "forceJoinLeave" | "forceRecovery" | "forcePositioning"): boolean {
-    return this.options.override?.[name] ?? this.options.namespace[name];
+    return this.options.override?.[name] ?? this.#namespace[name];
   }
 }
