@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { type ConfigRefusal, TRAFFIC_LABEL } from "@belay/protocol/control";
 import type { ChannelTable } from "./channels/namespace.ts";
 import type { Config } from "./config.ts";
-import { ConfigCompiler } from "./config-compiler.ts";
+import { type CompiledConfig, ConfigCompiler } from "./config-compiler.ts";
 
 export interface Settings {
   readonly config: Config;
@@ -47,9 +47,14 @@ export async function loadSettings(
     return { ok: false, configHash: "", problems: [`--config must be a readable file, was: ${path}`] };
   }
   const compiled = await compiler.compile(text);
-  const configHash = compiled.hash;
-  if (!compiled.ok) return { ok: false, configHash, problems: compiled.problems };
-  const { config, channels } = compiled;
+  if (!compiled.ok) return { ok: false, configHash: compiled.hash, problems: compiled.problems };
+  return readNamedFiles(path, compiled);
+}
+
+async function readNamedFiles(
+  path: string,
+  { config, channels, hash: configHash }: Extract<CompiledConfig, { ok: true }>,
+): Promise<LoadedSettings> {
   const files = new NamedFiles();
   const [apiKey, controlToken, hmac, redisUrl, labels] = await Promise.all([
     files.secret("api.keyFile", config.api.keyFile),

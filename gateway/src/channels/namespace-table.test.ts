@@ -63,10 +63,9 @@ test("[CHN1] without any configuration whoever is connected may subscribe and pu
 
 test("[CHN2] a name fits one of the patterns as a whole, without its marks", async () => {
   const channels = await table({ namespaces: [{ name: "room", namePatterns: ["[0-9]{1,6}", "lobby"] }] });
-  for (const name of ["room:17", "room:lobby", "$room:17", "room:17#anna"])
-    expect(channels.find(name).ok, name).toBe(true);
-  for (const name of ["room:x17", "room:lobby2", "room:1234567", "room:17\n"])
-    expect(channels.find(name).ok, name).toBe(false);
+  const isFound = (name: string): boolean => channels.find(name).ok;
+  expect(["room:17", "room:lobby", "$room:17", "room:17#anna"].filter(isFound).length).toBe(4);
+  expect(["room:x17", "room:lobby2", "room:1234567", "room:17\n"].filter(isFound)).toEqual([]);
 });
 
 test("[CHN2] a hostile name costs no time: expressions that backtrack elsewhere are linear here", async () => {

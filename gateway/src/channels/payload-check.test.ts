@@ -166,6 +166,6 @@ test("[CHN8] sanitizing takes bounded time, whatever the markup", () => {
   for (const text of hostile) {
     const startMs = performance.now();
     verdict(html, JSON.stringify({ text }));
-    expect(performance.now() - startMs, text.slice(0, 10)).toBeLessThan(1_000);
+    expect(performance.now() - startMs).toBeLessThan(1_000);
   }
 });

@@ -24,7 +24,7 @@ export class SchemaCompiler {
     ownProperties: true,
     validateFormats: false,
     logger: false,
-    code: { regExp: regExpEngine() },
+    code: { regExp: Object.assign((source: string) => linearRegExp(source), { code: "linearRegExp" }) },
   });
 
   compile(schema: Readonly<Record<string, unknown>>): CompiledSchema {
@@ -40,14 +40,11 @@ export class SchemaCompiler {
 }
 
 /** JavaScript's own engine backtracks: one payload could keep it busy for years. */
-function regExpEngine(): { (source: string): { test(text: string): boolean }; code: string } {
-  const engine = (source: string): { test(text: string): boolean; toString(): string } => {
-    const pattern = linearPattern(source);
-    if (pattern === undefined) throw new Error(`pattern ${source} is no RE2 expression, or too large`);
-    // The compiler tells expressions apart by their text.
-    return { test: (text) => pattern.test(text), toString: () => `/${source}/u` };
-  };
-  return Object.assign(engine, { code: "linearPattern" });
+function linearRegExp(source: string): { test(text: string): boolean; toString(): string } {
+  const pattern = linearPattern(source);
+  if (pattern === undefined) throw new Error(`pattern ${source} is no RE2 expression, or too large`);
+  // The compiler tells expressions apart by their text.
+  return { test: (text) => pattern.test(text), toString: () => `/${source}/u` };
 }
 
 function describe(error: ErrorObject | undefined): string {

@@ -4,12 +4,32 @@ import type { ChannelLookup, ChannelOperation, Namespace, Permission } from "./n
 import { type PermissionRequest, refusalOf } from "./permissions.ts";
 
 export const PERMISSIONS: readonly Permission[] = ["none", "anonymous", "authenticated", "subscriber", "token"];
-export const OPERATIONS: readonly ChannelOperation[] = ["subscribe", "publish", "history", "presence"];
+const OPERATIONS: readonly ChannelOperation[] = ["subscribe", "publish", "history", "presence"];
 /** Who asks. */
 export const CLIENTS = ["anonymous", "with a user"] as const;
 /** What the asker's token says of the channel: nothing, a capability for the operation, or it is a subscription token. */
-export const TOKENS = ["no token", "capability", "subscription token"] as const;
+const TOKENS = ["no token", "capability", "subscription token"] as const;
 export const CHANNELS = ["open", "private", "of others", "of the user"] as const;
+
+/** It keeps everything, so that only permissions decide. */
+export const KEEPING: Namespace = {
+  name: "",
+  allow: { subscribe: "none", publish: "none", history: "none", presence: "none" },
+  history: { size: 10, ttlMs: 60_000 },
+  forceRecovery: false,
+  forcePositioning: false,
+  recoveryMode: "stream",
+  presence: true,
+  joinLeave: false,
+  forceJoinLeave: false,
+  delta: false,
+  publishDelta: false,
+  tagsFilter: false,
+  payload: "json",
+  maxPayloadBytes: 100,
+  hooks: { subscribe: false, publish: false, subRefresh: false },
+  checkPayload: (data) => ({ ok: true, data }),
+};
 
 export interface PermissionCase {
   readonly permission: Permission;
@@ -25,8 +45,25 @@ export function codeOf(which: PermissionCase, namespace: Namespace): number {
   return refusalOf(requestOf(which, namespace))?.code ?? 0;
 }
 
+/** Every combination there can be. */
+export function permissionCases(): readonly PermissionCase[] {
+  let cases: readonly Partial<PermissionCase>[] = [{}];
+  const values = {
+    channel: CHANNELS,
+    permission: PERMISSIONS,
+    operation: OPERATIONS,
+    client: CLIENTS,
+    token: TOKENS,
+    isSubscribed: [false, true],
+  };
+  for (const [key, choices] of Object.entries(values)) {
+    cases = cases.flatMap((each) => choices.map((choice) => ({ ...each, [key]: choice })));
+  }
+  return (cases as readonly PermissionCase[]).filter((each) => isPossible(each));
+}
+
 /** A subscription token says nothing once the client asks for something else than a subscription. */
-export function isPossible({ operation, token }: PermissionCase): boolean {
+function isPossible({ operation, token }: PermissionCase): boolean {
   return token !== "subscription token" || operation === "subscribe";
 }
 

@@ -41,7 +41,7 @@ export interface ChannelRules {
   readonly namespaces: readonly (NamespaceRules & { readonly name: string })[];
 }
 
-export const MAX_NAMESPACES = 256;
+const MAX_NAMESPACES = 256;
 /** Anything larger could not come through a frame. */
 const MAX_PAYLOAD_BYTES = 67_108_864;
 /** Ten years. */

@@ -102,12 +102,12 @@ async function asConflict(write: Promise<void>): Promise<void> {
 
 async function applyAction(cluster: RealtimeCluster, action: Action, appliers: Appliers): Promise<void> {
   if (action.type === "drain") return sendDrain(cluster, action, appliers);
-  return writeAction(cluster, action, appliers.writer);
+  return "pod" in action ? writePod(cluster, action, appliers.writer) : writeAction(cluster, action, appliers.writer);
 }
 
 async function writeAction(
   cluster: RealtimeCluster,
-  action: Exclude<Action, { readonly type: "drain" }>,
+  action: Exclude<Action, { readonly pod: unknown }>,
   writer: Writer,
 ): Promise<void> {
   switch (action.type) {
@@ -123,14 +123,23 @@ async function writeAction(
       return asConflict(writer.scale(cluster, action));
     case "restore-template":
       return asConflict(writer.restoreTemplate(cluster, action));
+    case "delete":
+      return writer.delete(cluster, action);
+  }
+}
+
+async function writePod(
+  cluster: RealtimeCluster,
+  action: Extract<Action, { readonly type: "gate" | "begin-drain" | "call-config" }>,
+  writer: Writer,
+): Promise<void> {
+  switch (action.type) {
     case "gate":
       return writer.gate(cluster, action);
     case "begin-drain":
       return writer.beginDrain(cluster, action);
     case "call-config":
       return writer.callConfig(cluster, action);
-    case "delete":
-      return writer.delete(cluster, action);
   }
 }
 

@@ -4,8 +4,8 @@ import { Given } from "./given.ts";
 
 async function channelsOf(given: Given): Promise<unknown> {
   const map = await given.read(RESOURCES.configMaps, "chat-config");
-  const { "gateway.json": text = "{}" } = map?.["data"] as Readonly<Record<string, string>>;
-  return (JSON.parse(text) as Readonly<Record<string, unknown>>)["channels"];
+  const data = (map?.["data"] ?? {}) as Readonly<Record<string, string>>;
+  return (JSON.parse(data["gateway.json"] ?? "{}") as Readonly<Record<string, unknown>>)["channels"];
 }
 
 test("[RC12] namespaces go into the file with their defaults, and nothing where there are none", async () => {
