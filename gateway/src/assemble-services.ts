@@ -1,5 +1,6 @@
 /** Puts together what handlers work with. With `adapters.ts` the only place that picks implementations. */
 import { randomUUID } from "node:crypto";
+import { makeDelta } from "@belay/protocol";
 import type { Adapters } from "./adapters.ts";
 import { NO_REVOCATIONS } from "./auth/no-revocations.ts";
 import { HmacVerifier } from "./auth/token-verifier.ts";
@@ -35,7 +36,7 @@ export function assembleServices({ settings, deps, adapters, metrics, isGateClos
       const lookup = channels().find(channel);
       return lookup.ok && lookup.namespace.history !== undefined;
     },
-    makeDelta: (_from, to) => to,
+    makeDelta,
     observer: {
       onDuplicate: () => metrics().duplicates.inc(),
       onGap: (isFilled) => metrics().gaps.inc({ outcome: isFilled ? "filled" : "lost" }),

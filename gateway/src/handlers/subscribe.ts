@@ -1,4 +1,4 @@
-import { channelProblem, ERROR, type ErrorReply, type SubscribeCommand } from "@belay/protocol";
+import { channelProblem, ERROR, type ErrorReply, type SubscribeCommand, type TagsPredicate } from "@belay/protocol";
 import type { ChannelLookup } from "../channels/namespace.ts";
 import { isClosedTo, refusalOf } from "../channels/permissions.ts";
 import { hookClientOf } from "../hooks/hook-client.ts";
@@ -7,7 +7,7 @@ import { closeSubscription } from "../subscription/close-subscription.ts";
 import { openSubscription } from "../subscription/open-subscription.ts";
 import { Subscription } from "../subscription/subscription.ts";
 import { lookupRefusal } from "./lookup-refusal.ts";
-import { filterOf, type TagsPredicate } from "./tags-filter-of.ts";
+import { filterOf } from "./tags-filter-of.ts";
 import type { ClientConnection, Handler, Services } from "./services.ts";
 
 type Found = Extract<ChannelLookup, { ok: true }>;

@@ -1,7 +1,5 @@
-import { ERROR, type ErrorReply, type SubscribeRequest } from "@belay/protocol";
+import { compileTagsFilter, ERROR, type ErrorReply, type SubscribeRequest, type TagsPredicate } from "@belay/protocol";
 import type { Namespace } from "../channels/namespace.ts";
-
-export type TagsPredicate = (tags: Readonly<Record<string, string>>) => boolean;
 
 /** The filter that a subscriber asks for; undefined where it asks for none. */
 export function filterOf(
@@ -9,7 +7,11 @@ export function filterOf(
   namespace: Namespace,
 ): { readonly accepts: TagsPredicate } | { readonly error: ErrorReply } | undefined {
   if (tagsFilter === undefined) return undefined;
-  if (!namespace.tagsFilter)
-    return { error: { ...ERROR.badRequest, message: "tags filter is not allowed in this channel" } };
-  return { error: ERROR.notAvailable };
+  if (!namespace.tagsFilter) return refused("tags filter must be allowed in this channel");
+  const compiled = compileTagsFilter(tagsFilter);
+  return compiled.ok ? compiled : refused(compiled.problem);
+}
+
+function refused(problem: string): { readonly error: ErrorReply } {
+  return { error: { ...ERROR.badRequest, message: problem } };
 }
