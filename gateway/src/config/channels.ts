@@ -14,8 +14,8 @@ export interface NamespaceRules {
   readonly recovery: { readonly mode: "stream" | "cache"; readonly force: boolean };
   readonly forcePositioning: boolean;
   readonly presence: boolean;
-  readonly joinLeave: "Off" | "OnRequest" | "Always";
-  readonly delta: "Off" | "OnRequest" | "Always";
+  readonly joinLeave: "Never" | "OnRequest" | "Always";
+  readonly delta: "Never" | "OnRequest" | "Always";
   readonly tagsFilter: boolean;
   readonly payload: {
     readonly format: "json" | "binary";
@@ -60,7 +60,7 @@ function oneOf<const T extends readonly string[]>(values: T): z.ZodEnum<{ [K in 
 
 const permission = oneOf(["none", "anonymous", "authenticated", "subscriber", "token"]);
 const subscribePermission = oneOf(["none", "anonymous", "authenticated", "token"]);
-const option = oneOf(["Off", "OnRequest", "Always"]).default("Off");
+const option = oneOf(["Never", "OnRequest", "Always"]).default("Never");
 
 function list<T extends z.ZodType>(item: T, max: number): z.ZodArray<T> {
   const rule = `must be a list of at most ${max}`;

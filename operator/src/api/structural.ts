@@ -44,6 +44,9 @@ const FORBIDDEN = [
   "nullable",
 ];
 
+/** In YAML as Kubernetes reads it. */
+const YAML_BOOLEAN = /^(y|n|yes|no|on|off|true|false)$/i;
+
 /** Formats that the API server knows; it ignores others, so they are not written. */
 const FORMATS = new Set(["int32", "int64", "double", "date-time", "byte"]);
 
@@ -89,6 +92,8 @@ function structural(input: Schema, at: string): Schema {
   if (bad !== undefined) throw new Error(`${at}: ${bad} cannot be said in a CRD`);
   if (schema.type === undefined) throw new Error(`${at}: without a type`);
   requireBounds(schema, at);
+  const word = schema.enum?.find((value) => typeof value === "string" && YAML_BOOLEAN.test(value));
+  if (word !== undefined) throw new Error(`${at}: people who write ${String(word)} without quotes get a boolean`);
   if (schema.type === "integer") boundInteger(schema);
   if (schema.format !== undefined && !FORMATS.has(schema.format)) delete schema.format;
   if (schema.type === "object") structuralObject(schema, at);

@@ -12,7 +12,7 @@ export type PermissionName =
   | "token";
 
 /** Whether a subscriber gets something: never, when it asks for it, or always. */
-export type SubscriberOption = "Off" | "OnRequest" | "Always";
+export type SubscriberOption = "Never" | "OnRequest" | "Always";
 
 /** Tags that run nothing and fetch nothing by themselves: those that sanitizing can leave. */
 export const SAFE_HTML_TAGS = [
@@ -101,9 +101,9 @@ export interface NamespaceOptions {
   readonly forcePositioning?: boolean;
   /** Default false. */
   readonly presence?: boolean;
-  /** Default `Off`. */
+  /** Default `Never`. */
   readonly joinLeave?: SubscriberOption;
-  /** `OnRequest`: where the publisher asks for it. Default `Off`. */
+  /** `OnRequest`: where the publisher asks for it. Default `Never`. */
   readonly delta?: SubscriberOption;
   /** Default false. */
   readonly tagsFilter?: boolean;

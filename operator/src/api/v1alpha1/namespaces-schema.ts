@@ -100,7 +100,7 @@ const hooks = z
   })
   .meta({ typeName: "NamespaceHooksSpec" });
 
-const option = z.enum(["Off", "OnRequest", "Always"]).default("Off");
+const option = z.enum(["Never", "OnRequest", "Always"]).default("Never");
 
 const fields = {
   history: history.exactOptional().describe("What is kept. Absent: nothing."),

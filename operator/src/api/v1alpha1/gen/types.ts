@@ -212,9 +212,9 @@ export interface NamespaceSpec {
   /** Keep who is in a channel. */
   readonly presence: boolean;
   /** Tell subscribers who comes and goes: never, those that ask, or all. */
-  readonly joinLeave: "Off" | "OnRequest" | "Always";
+  readonly joinLeave: "Never" | "OnRequest" | "Always";
   /** Send differences to subscribers that negotiated it: never, where the publisher asks, or always. */
-  readonly delta: "Off" | "OnRequest" | "Always";
+  readonly delta: "Never" | "OnRequest" | "Always";
   /** Subscribers may filter publications by their tags. */
   readonly tagsFilter: boolean;
   /** What may be published. */
@@ -239,9 +239,9 @@ export interface UnprefixedSpec {
   /** Keep who is in a channel. */
   readonly presence: boolean;
   /** Tell subscribers who comes and goes: never, those that ask, or all. */
-  readonly joinLeave: "Off" | "OnRequest" | "Always";
+  readonly joinLeave: "Never" | "OnRequest" | "Always";
   /** Send differences to subscribers that negotiated it: never, where the publisher asks, or always. */
-  readonly delta: "Off" | "OnRequest" | "Always";
+  readonly delta: "Never" | "OnRequest" | "Always";
   /** Subscribers may filter publications by their tags. */
   readonly tagsFilter: boolean;
   /** What may be published. */
