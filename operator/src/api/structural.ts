@@ -92,8 +92,7 @@ function structural(input: Schema, at: string): Schema {
   if (bad !== undefined) throw new Error(`${at}: ${bad} cannot be said in a CRD`);
   if (schema.type === undefined) throw new Error(`${at}: without a type`);
   requireBounds(schema, at);
-  const word = schema.enum?.find((value) => typeof value === "string" && YAML_BOOLEAN.test(value));
-  if (word !== undefined) throw new Error(`${at}: people who write ${String(word)} without quotes get a boolean`);
+  refuseBooleanWords(schema, at);
   if (schema.type === "integer") boundInteger(schema);
   if (schema.format !== undefined && !FORMATS.has(schema.format)) delete schema.format;
   if (schema.type === "object") structuralObject(schema, at);
@@ -107,6 +106,12 @@ function requireBounds(schema: Schema, at: string): void {
     throw new Error(`${at}: a string needs max()`);
   }
   if (schema.type === "array" && schema["maxItems"] === undefined) throw new Error(`${at}: an array needs max()`);
+}
+
+/** Whoever writes one of them without quotes gets a boolean, and so does a default in a CRD. */
+function refuseBooleanWords({ enum: words = [] }: Schema, at: string): void {
+  const word = words.find((value) => typeof value === "string" && YAML_BOOLEAN.test(value));
+  if (word !== undefined) throw new Error(`${at}: YAML takes ${JSON.stringify(word)} for a boolean`);
 }
 
 function boundInteger(schema: Schema): void {
