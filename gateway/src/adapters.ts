@@ -5,9 +5,13 @@ import { MemoryBroker } from "./broker/memory-broker.ts";
 import { openRedisBroker } from "./broker/redis-broker.ts";
 import type { Clock, Random } from "./clock.ts";
 import type { NodeIdentity } from "./node/node.ts";
+import type { NodeBus } from "./node/node-bus.ts";
 import { MemoryRegistry } from "./registry/memory-registry.ts";
 import { openRedisRegistry } from "./registry/redis-registry.ts";
 import type { Registry } from "./registry/registry.ts";
+import type { Revocations } from "./auth/verifier.ts";
+import { MemoryRevocations } from "./revocations/memory-revocations.ts";
+import { openRedisRevocations } from "./revocations/redis-revocations.ts";
 import type { Settings } from "./settings.ts";
 
 /** What stands behind the ports between nodes. */
@@ -38,4 +42,14 @@ export function openAdapters({ config, redisUrl }: Settings, { clock, random, lo
     broker: openRedisBroker({ ...shared, nodeId: podUid }),
     registry: openRedisRegistry({ ...shared, podUid, revision }),
   };
+}
+
+/** As the broker does: in Redis for the cluster, in memory for a single node. */
+export function openRevocations(
+  { config, redisUrl }: Settings,
+  { clock, random, log }: AdapterDeps,
+  bus: NodeBus,
+): Revocations {
+  if (config.broker.type === "memory" || redisUrl === undefined) return new MemoryRevocations(clock);
+  return openRedisRevocations({ url: redisUrl, prefix: config.broker.prefix, clock, random, log, bus });
 }

@@ -15,6 +15,7 @@ import { Drainer } from "./drain/drainer.ts";
 import type { Addresses, Gateway, GatewayDeps } from "./gateway.ts";
 import { handle } from "./handlers/index.ts";
 import { NamespaceFollower } from "./handlers/follow-namespaces.ts";
+import { obeyRevocations } from "./handlers/obey-revocations.ts";
 import { obeyClientControl } from "./handlers/obey-client-control.ts";
 import type { NodeInfo } from "./http/api-methods.ts";
 import { apiRouter } from "./http/api-server.ts";
@@ -81,6 +82,11 @@ class GatewayApp implements Gateway {
       connections: () => this.#table.open,
       later: (work, ms) => void setTimeout(work, ms),
     });
+    obeyRevocations({
+      revocations: this.#services.revocations,
+      connectionsOf: (user) => this.#services.hub.clientsOf(user),
+      connections: () => this.#table.open,
+    });
     this.#metrics = this.#createMetrics();
     const connectionDeps = this.#connectionDeps();
     this.#websockets = new WsServer({
@@ -107,7 +113,7 @@ class GatewayApp implements Gateway {
     const { broker, registry } = this.#adapters;
     this.#wheel.start();
     this.#services.presence.start();
-    await Promise.all([broker.start(this.#brokerEvents()), registry.start()]);
+    await Promise.all([broker.start(this.#brokerEvents()), registry.start(), this.#services.revocations.start()]);
     const { config } = this.#settings.current;
     const [client, control] = await Promise.all([
       listen(this.#clientServer, config.listen),
@@ -143,6 +149,8 @@ class GatewayApp implements Gateway {
     this.#wheel.stop();
     this.#services.presence.stop();
     this.#services.hooks.close();
+    this.#services.verifier[Symbol.dispose]();
+    await this.#services.revocations.close();
     await Promise.all([closeServer(this.#clientServer), closeServer(this.#controlServer)]);
     await this.#adapters.registry.close();
     await this.#adapters.broker.close();
@@ -158,6 +166,7 @@ class GatewayApp implements Gateway {
       connections: this.#table.size,
       brokerConnected: this.#adapters.broker.connected,
       brokerSeen: this.#isBrokerSeen,
+      revocationsLoaded: this.#services.revocations.isLoaded,
       isGateClosed: this.#isGateClosed,
       drain: this.#drainer.status,
       config: this.#configReport(),
@@ -229,6 +238,8 @@ class GatewayApp implements Gateway {
       isBrokerConnected: () => broker.connected,
       isLeaseHeld: () => registry.leaseHeld,
       isDraining: () => this.#drainer.isRequested,
+      tokenKeys: () => this.#services.verifier.keyCount,
+      revocations: () => this.#services.revocations.size,
       linesSent: () => this.#outboxCounters.lines,
       writes: () => this.#outboxCounters.writes,
       bytesSent: () => this.#outboxCounters.bytes,

@@ -1,9 +1,8 @@
 /** Puts together what handlers work with. With `adapters.ts` the only place that picks implementations. */
 import { randomUUID } from "node:crypto";
 import { makeDelta } from "@belay/protocol";
-import type { Adapters } from "./adapters.ts";
-import { NO_REVOCATIONS } from "./auth/no-revocations.ts";
-import { HmacVerifier } from "./auth/token-verifier.ts";
+import { type Adapters, openRevocations } from "./adapters.ts";
+import { createJwtVerifier, type JwtVerifier } from "./auth/jwt-verifier.ts";
 import type { ChannelTable } from "./channels/namespace.ts";
 import type { GatewayDeps } from "./gateway.ts";
 import type { ClientConnection, Services } from "./handlers/services.ts";
@@ -23,11 +22,11 @@ export interface ServiceParts {
   readonly isGateClosed: () => boolean;
 }
 
-/** The bus as the broker feeds it. */
-export type AssembledServices = Services & { readonly bus: BrokerBus };
+/** The bus as the broker feeds it, and the verifier as it is closed. */
+export type AssembledServices = Services & { readonly bus: BrokerBus; readonly verifier: JwtVerifier };
 
 export function assembleServices({ settings, deps, adapters, metrics, isGateClosed }: ServiceParts): AssembledServices {
-  const { clock, log, identity } = deps;
+  const { clock, random, log, identity } = deps;
   const { broker, registry } = adapters;
   const channels = (): ChannelTable => settings.current.channels;
   const hub = new Hub<ClientConnection>({
@@ -42,6 +41,22 @@ export function assembleServices({ settings, deps, adapters, metrics, isGateClos
       onGap: (isFilled) => metrics().gaps.inc({ outcome: isFilled ? "filled" : "lost" }),
     },
   });
+  const bus = new BrokerBus({
+    broker,
+    nodeId: identity.podUid,
+    newId: () => randomUUID(),
+    onFault: (kind, error) => log.error({ kind, err: error }, "a message of another node could not be served"),
+  });
+  const revocations = openRevocations(settings.current, deps, bus);
+  const verifier = createJwtVerifier({
+    settings,
+    clock,
+    random,
+    log,
+    revocations,
+    onRefused: (reason) => metrics().tokensRefused.inc({ reason }),
+    onFetched: (outcome) => metrics().keySetFetches.inc({ outcome }),
+  });
   return {
     clock,
     log,
@@ -53,15 +68,10 @@ export function assembleServices({ settings, deps, adapters, metrics, isGateClos
     isGateClosed,
     subscriptions: new Subscriptions(broker),
     presence: new PresenceKeeper(broker, log),
-    verifier: new HmacVerifier(settings, clock),
-    revocations: NO_REVOCATIONS,
+    verifier,
+    revocations,
     hooks: NO_HOOKS,
-    bus: new BrokerBus({
-      broker,
-      nodeId: identity.podUid,
-      newId: () => randomUUID(),
-      onFault: (kind, error) => log.error({ kind, err: error }, "a message of another node could not be served"),
-    }),
+    bus,
     nodeId: identity.podUid,
     newClientId: () => randomUUID(),
   };

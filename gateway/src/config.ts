@@ -1,13 +1,14 @@
 /** The gateway's configuration file: shape, defaults and rules. Every problem is reported at once as "key must be rule, was: value". */
 import { CLIENT_PORT, CONTROL_PORT, type GatewayConfig } from "@belay/protocol/control";
 import { z } from "zod";
+import { type AuthConfig, authConfig } from "./config/auth.ts";
 import { channels, type ChannelRules } from "./config/channels.ts";
 
 /** A GatewayConfig with every default filled in. */
 export interface Config {
   readonly listen: { readonly host: string; readonly port: number };
   readonly control: { readonly host: string; readonly port: number; readonly tokenFile?: string | undefined };
-  readonly auth: { readonly anonymous: boolean; readonly hmacSecretFile?: string | undefined };
+  readonly auth: AuthConfig;
   readonly api: { readonly keyFile?: string | undefined };
   readonly channels: ChannelRules;
   readonly broker:
@@ -52,9 +53,7 @@ const schema: z.ZodType<Config> = z.strictObject({
   control: z
     .strictObject({ host: host.default("0.0.0.0"), port: integer(0, 65_535, CONTROL_PORT), tokenFile: file.optional() })
     .prefault({}),
-  auth: z
-    .strictObject({ anonymous: z.boolean("must be true or false").default(false), hmacSecretFile: file.optional() })
-    .prefault({}),
+  auth: authConfig,
   api: z.strictObject({ keyFile: file.optional() }).prefault({}),
   channels,
   broker: z

@@ -100,6 +100,7 @@ export class WatchedSettings implements SettingsSource, Disposable {
 }
 
 /** `channels` is made from the configuration alone. */
-function fingerprint({ hmacSecret, channels: _channels, ...rest }: Settings): string {
-  return JSON.stringify([rest, hmacSecret === undefined ? "" : Buffer.from(hmacSecret).toString("base64")]);
+function fingerprint({ hmacSecret, tokenKeys = [], channels: _channels, ...rest }: Settings): string {
+  const keys = tokenKeys.map(({ key, algorithms, kid }) => [key.export({ format: "jwk" }), [...algorithms], kid]);
+  return JSON.stringify([rest, hmacSecret === undefined ? "" : Buffer.from(hmacSecret).toString("base64"), keys]);
 }

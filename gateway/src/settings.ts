@@ -1,6 +1,7 @@
 /** The configuration together with what the files it names hold. Replaced as a whole, so that a reader never sees half of a change. */
 import { readFile } from "node:fs/promises";
 import { type ConfigRefusal, TRAFFIC_LABEL } from "@belay/protocol/control";
+import { parseKeys, type VerificationKey } from "./auth/verification-key.ts";
 import type { ChannelTable } from "./channels/namespace.ts";
 import type { Config } from "./config.ts";
 import { type CompiledConfig, ConfigCompiler } from "./config-compiler.ts";
@@ -13,6 +14,8 @@ export interface Settings {
   readonly apiKey?: string;
   readonly controlToken?: string;
   readonly hmacSecret?: Uint8Array;
+  /** Keys of `auth.keys`. */
+  readonly tokenKeys?: readonly VerificationKey[];
   readonly redisUrl?: string;
   /** The pod's traffic label is `off`: the drain gate is closed. */
   readonly isTrafficOff: boolean;
@@ -56,12 +59,13 @@ async function readNamedFiles(
   { config, channels, hash: configHash }: Extract<CompiledConfig, { ok: true }>,
 ): Promise<LoadedSettings> {
   const files = new NamedFiles();
-  const [apiKey, controlToken, hmac, redisUrl, labels] = await Promise.all([
+  const [apiKey, controlToken, hmac, redisUrl, labels, tokenKeys] = await Promise.all([
     files.secret("api.keyFile", config.api.keyFile),
     files.secret("control.tokenFile", config.control.tokenFile),
     files.secret("auth.hmacSecretFile", config.auth.hmacSecretFile),
     files.secret("broker.urlFile", config.broker.type === "redis" ? config.broker.urlFile : undefined),
     files.text("podLabelsFile", config.podLabelsFile),
+    readTokenKeys(files, config.auth),
   ]);
   if (files.problems.length > 0) return { ok: false, configHash, problems: files.problems };
   const settings: Settings = {
@@ -72,9 +76,23 @@ async function readNamedFiles(
     ...(controlToken !== undefined && { controlToken }),
     ...(hmac !== undefined && { hmacSecret: new TextEncoder().encode(hmac) }),
     ...(redisUrl !== undefined && { redisUrl }),
+    tokenKeys,
     isTrafficOff: isTrafficOff(labels ?? ""),
   };
   return { ok: true, settings, files: [path, ...files.paths] };
+}
+
+async function readTokenKeys(files: NamedFiles, { keys = [] }: Config["auth"]): Promise<readonly VerificationKey[]> {
+  const read = keys.map(async ({ file, type, ...pins }, at) => {
+    const text = await files.text(`auth.keys.${at}.file`, file);
+    if (text === undefined) return [];
+    const parsed = parseKeys(type, text, pins);
+    if (parsed.ok) return parsed.keys;
+    // The path, never what the file holds.
+    files.problems.push(`auth.keys.${at}.file ${parsed.problem}, was: ${file}`);
+    return [];
+  });
+  return (await Promise.all(read)).flat();
 }
 
 /** Reads the files a configuration names and collects what is wrong with them. */

@@ -90,7 +90,7 @@ test("[HB1] the SDK answers pings and stays connected over several of them", asy
   expect(losses).toBe(0);
 });
 
-test("[AUT3] [AUT6] an expired token makes the SDK fetch a new one, a connected one renews it in place", async () => {
+test("[AUT3] [AUT15] an expired token makes the SDK fetch a new one, a connected one renews it in place", async () => {
   let fetched = 0;
   const client = sdk({
     token: await sign("ann", -5),

@@ -16,6 +16,7 @@ export type CloseName =
   | "badRequest"
   | "stale"
   | "forced"
+  | "revoked"
   | "serverError"
   | "subscriptionExpired"
   | "insufficientState"
@@ -44,6 +45,8 @@ export const CLOSE: Readonly<Record<CloseName, CloseReason>> = {
   stale: { code: 3502, reason: "stale" },
   /** Closed by the server API. */
   forced: { code: 3503, reason: "force disconnect" },
+  /** The token was revoked or its user blocked. Away from the numbers that upstream counts up. */
+  revoked: { code: 3540, reason: "revoked" },
   /** The application could not be asked, or the server failed. */
   serverError: { code: 3004, reason: "internal server error" },
   /** A subscription's token has expired and the server cannot tell the client otherwise. */

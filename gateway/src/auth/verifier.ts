@@ -52,6 +52,10 @@ export interface Revocation {
 
 /** Revocations of the cluster: every node knows all of them, keeps them over the loss of Redis, and acts on a new one within 2 s. */
 export interface Revocations {
+  /** Whether the list was read once: a node that has not must not be offered connections. */
+  readonly isLoaded: boolean;
+  /** Revocations known here. */
+  readonly size: number;
   start(): Promise<void>;
   /** Resolves once it is stored for all nodes. Rejects with BrokerUnavailableError. */
   add(revocation: Revocation): Promise<void>;

@@ -74,8 +74,9 @@ async function acceptSubscribed(
 
 function accept(accepting: Accepting, outcomes: Outcomes, services: Services): void {
   const { connection, command, identity } = accepting;
-  // The gate may have closed meanwhile: the drain would have to move a client that has just come.
+  // Both may have come meanwhile: the drain would have to move a client that has just come, and nobody would close a revoked one.
   if (services.isGateClosed()) return connection.close(CLOSE.shutdown);
+  if (services.revocations.judge(identity) !== undefined) return connection.close(CLOSE.revoked);
   const result = resultOf(accepting, outcomes, services);
   const { isUnidirectional } = connection.socket;
   connection.accept(identity, { kind: "connect", result, ...(!isUnidirectional && { id: command.id }) });

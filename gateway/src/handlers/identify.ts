@@ -35,7 +35,7 @@ export function identify(identifying: Identifying, services: Services): Promise<
 
 function unlessRevoked(identified: Identified, { revocations }: Services): Identified {
   if (!identified.ok || revocations.judge(identified.claims) === undefined) return identified;
-  return { ok: false, refusal: { close: CLOSE.permissionDenied } };
+  return { ok: false, refusal: { close: CLOSE.revoked } };
 }
 
 async function verify(token: string, services: Services): Promise<Identified> {
@@ -53,5 +53,8 @@ async function askHook({ connection, command, client }: Identifying, services: S
     ...(name !== undefined && { name }),
     ...(version !== undefined && { version }),
   });
-  return answer.ok ? unlessRevoked(answer, services) : { ok: false, refusal: answer };
+  if (!answer.ok) return { ok: false, refusal: answer };
+  // The application has just said yes: that is younger than any revocation of tokens before it.
+  const issuedAt = services.clock.date().getTime() / 1000;
+  return unlessRevoked({ ...answer, claims: { issuedAt, ...answer.claims } }, services);
 }

@@ -10,11 +10,13 @@ export const refresh: Handler<RefreshCommand> = async (connection, { id, token }
   if (identity === undefined) return;
   if (!verdict.ok) {
     if ("close" in verdict.refusal) return connection.close(verdict.refusal.close);
+    // After an error reply SDKs give up for good; after this close they come back with another token.
+    if (verdict.refusal.error === ERROR.tokenExpired) return connection.close(CLOSE.expired);
     return connection.replyError(id, verdict.refusal.error);
   }
   const { subs: _subs, ...claims } = verdict.claims;
   if (claims.user !== identity.user) return connection.close(CLOSE.invalidToken);
-  if (revocations.judge(claims) !== undefined) return connection.close(CLOSE.permissionDenied);
+  if (revocations.judge(claims) !== undefined) return connection.close(CLOSE.revoked);
   connection.renew({ ...claims, client: identity.client });
   const { expiresAt } = claims;
   const ending = expiresAt === undefined ? {} : { expires: true, ttl: secondsUntil(expiresAt, clock) };

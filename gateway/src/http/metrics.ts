@@ -10,6 +10,8 @@ export interface MetricSources {
   readonly isBrokerConnected: () => boolean;
   readonly isLeaseHeld: () => boolean;
   readonly isDraining: () => boolean;
+  readonly tokenKeys: () => number;
+  readonly revocations: () => number;
   readonly linesSent: () => number;
   readonly writes: () => number;
   readonly bytesSent: () => number;
@@ -27,6 +29,8 @@ export class Metrics {
   readonly handshakes: Counter;
   readonly duplicates: Counter;
   readonly gaps: Counter<"outcome">;
+  readonly tokensRefused: Counter<"reason">;
+  readonly keySetFetches: Counter<"outcome">;
 
   constructor(sources: MetricSources) {
     const registers = [this.#registry];
@@ -53,6 +57,8 @@ export class Metrics {
     this.gaps = counter("gaps_total", "Holes in a channel's order: filled from history, or lost and told.", [
       "outcome",
     ]);
+    this.tokensRefused = counter("tokens_refused_total", "Tokens refused, by reason.", ["reason"]);
+    this.keySetFetches = counter("key_set_fetches_total", "Fetches of key sets for tokens, by outcome.", ["outcome"]);
     this.#gauges(sources);
     this.#counted(sources);
   }
@@ -82,6 +88,8 @@ export class Metrics {
     gauge("channels", "Channels with a subscriber here.", sources.channels);
     gauge("broker_connected", "1 while the broker is reached.", sources.isBrokerConnected);
     gauge("lease_held", "1 while the ownership lease is renewed.", sources.isLeaseHeld);
+    gauge("token_keys", "Keys that tokens may be signed with.", sources.tokenKeys);
+    gauge("revocations", "Revocations and blocks known here.", sources.revocations);
     gauge("draining", "1 while a drain is under way or done.", sources.isDraining);
   }
 

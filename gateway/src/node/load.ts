@@ -9,6 +9,8 @@ export interface NodeState {
   readonly brokerConnected: boolean;
   /** The broker was reached at least once since the start. */
   readonly brokerSeen: boolean;
+  /** The list was read at least once since the start: before, a revoked token would be let in. */
+  readonly revocationsLoaded: boolean;
   readonly isGateClosed: boolean;
   readonly drain: DrainStatus;
   /** Hash of the configuration that runs, and what is wrong with a newer one. */
@@ -16,8 +18,9 @@ export interface NodeState {
 }
 
 /** Why the pod is not ready; empty while it is. Losing the broker later does not count: every pod would leave the Service. */
-function notReadyReason({ brokerSeen, isGateClosed, connections }: NodeState): string {
+function notReadyReason({ brokerSeen, revocationsLoaded, isGateClosed, connections }: NodeState): string {
   if (!brokerSeen) return "broker has not been reached yet";
+  if (!revocationsLoaded) return "revocations have not been read yet";
   if (isGateClosed && connections === 0) return "drained";
   return "";
 }

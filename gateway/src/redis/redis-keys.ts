@@ -24,6 +24,10 @@ export class RedisKeys {
   readonly calm: string;
   /** String: uid of the pod that sweeps now. */
   readonly sweep: string;
+  /** Hash, id of a revocation → `stamp until issuedBefore lifted`. */
+  readonly revocations: string;
+  /** Sorted set, id of a revocation → version of its last change. */
+  readonly revocationVersions: string;
   /** Pub/sub channel that every node hears. */
   readonly allNodes: string;
 
@@ -35,6 +39,8 @@ export class RedisKeys {
     this.dead = `${prefix}{L}:dead`;
     this.calm = `${prefix}{L}:calm`;
     this.sweep = `${prefix}{L}:sweep`;
+    this.revocations = `${prefix}{L}:revocations`;
+    this.revocationVersions = `${prefix}{L}:revocation-versions`;
     this.allNodes = `${prefix}{L}:nodes`;
   }
 

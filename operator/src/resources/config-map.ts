@@ -1,10 +1,16 @@
-import { type ChannelsConfig, configHash, type GatewayConfig, stableHash } from "@belay/protocol/control";
-import type { RealtimeClusterSpec } from "../api/v1alpha1/gen/types.ts";
+import {
+  type AuthConfig,
+  type ChannelsConfig,
+  configHash,
+  type GatewayConfig,
+  stableHash,
+} from "@belay/protocol/control";
+import type { AuthSpec, RealtimeClusterSpec } from "../api/v1alpha1/gen/types.ts";
 import type { RealtimeCluster } from "../api/v1alpha1/realtime-cluster.ts";
 import { childMeta } from "./labels.ts";
 import type { Manifest } from "./manifest.ts";
 import { names } from "./names.ts";
-import { paths } from "./paths.ts";
+import { optionalDirectories, paths, tokenKeyFile } from "./paths.ts";
 
 /** Longest prefix a gateway accepts. */
 const MAX_PREFIX_LENGTH = 64;
@@ -19,12 +25,31 @@ function gatewayConfig({ metadata: { namespace, name }, spec }: RealtimeCluster)
   const channelsSection = channels(spec);
   return {
     control: { tokenFile: paths.controlToken },
-    auth: { anonymous: spec.auth.anonymous, hmacSecretFile: paths.hmac },
+    auth: authConfig(spec.auth),
     api: { keyFile: paths.apiKey },
     broker: { type: "redis", urlFile: paths.redisUrl, prefix: redisPrefix(namespace, name) },
     drain: { ratePerSecond: spec.drain.ratePerSecond, deadlineSeconds: spec.drain.deadlineSeconds },
     ...(channelsSection && { channels: channelsSection }),
     podLabelsFile: paths.podLabels,
+  };
+}
+
+/** Keys that a gateway of an older image does not know are written only where they are used. */
+function authConfig({ anonymous, keys, jwks, oidc, audiences, issuers, clockSkewSeconds }: AuthSpec): AuthConfig {
+  return {
+    anonymous,
+    hmacSecretFile: paths.hmac,
+    ...(keys && {
+      keys: keys.map(({ secretRef, ...key }) => ({
+        ...key,
+        file: `${optionalDirectories.tokenKeys}/${tokenKeyFile(secretRef)}`,
+      })),
+    }),
+    ...(jwks && { jwks }),
+    ...(oidc && { oidc }),
+    ...(audiences && { audiences }),
+    ...(issuers && { issuers }),
+    ...(clockSkewSeconds !== undefined && { clockSkewSeconds }),
   };
 }
 

@@ -8,6 +8,11 @@ export const directories = {
   pod: "/etc/belay/pod",
 } as const;
 
+/** Directories of Secrets that not every cluster has. */
+export const optionalDirectories = {
+  tokenKeys: "/etc/belay/token-keys",
+} as const;
+
 export const paths = {
   gatewayConfig: "/etc/belay/config/gateway.json",
   apiKey: "/etc/belay/keys/api-key",
@@ -16,3 +21,8 @@ export const paths = {
   redisUrl: "/etc/belay/redis/url",
   podLabels: "/etc/belay/pod/labels",
 } as const;
+
+/** Named by the Secret, not by the place in the list: pods of two revisions read one configuration. */
+export function tokenKeyFile({ name, key }: { readonly name: string; readonly key: string }): string {
+  return `${name}/${key}`;
+}

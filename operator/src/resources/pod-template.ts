@@ -3,12 +3,12 @@
  * changes it replaces every pod. What can be changed without a new pod belongs into the ConfigMap.
  */
 import { CLIENT_PORT, CONTROL_PORT, REVISION_LABEL, TRAFFIC_LABEL, stableHash } from "@belay/protocol/control";
-import type { PodTemplateSpec } from "../api/v1alpha1/gen/types.ts";
+import type { PodTemplateSpec, TokenKeySpec } from "../api/v1alpha1/gen/types.ts";
 import type { RealtimeCluster } from "../api/v1alpha1/realtime-cluster.ts";
 import { childLabels, selectorLabels } from "./labels.ts";
 import type { Blueprint } from "./manifest.ts";
 import { names } from "./names.ts";
-import { directories, paths } from "./paths.ts";
+import { directories, optionalDirectories, paths, tokenKeyFile } from "./paths.ts";
 import { containerSecurity, NON_ROOT_ID, podSecurity } from "./security.ts";
 
 export interface PodTemplate {
@@ -104,8 +104,13 @@ function container({ cluster: { spec }, installation }: Blueprint, revision: str
       timeoutSeconds: 5,
       failureThreshold: 6,
     },
-    volumeMounts: Object.entries(directories).map(([name, mountPath]) => ({ name, mountPath, readOnly: true })),
+    volumeMounts: Object.entries(mounts(spec)).map(([name, mountPath]) => ({ name, mountPath, readOnly: true })),
   };
+}
+
+/** Volume → directory. */
+function mounts({ auth }: RealtimeCluster["spec"]): Readonly<Record<string, string>> {
+  return { ...directories, ...(auth.keys && { "token-keys": optionalDirectories.tokenKeys }) };
 }
 
 function volumes({ metadata: { name }, spec }: RealtimeCluster): readonly object[] {
@@ -125,6 +130,7 @@ function volumes({ metadata: { name }, spec }: RealtimeCluster): readonly object
       name: "pod",
       downwardAPI: { items: [{ path: "labels", fieldRef: { fieldPath: "metadata.labels" } }] },
     },
+    ...(spec.auth.keys === undefined ? [] : [tokenKeysVolume(spec.auth.keys)]),
   ];
 }
 
@@ -134,6 +140,14 @@ function secretVolume(
   items: readonly { readonly key: string; readonly path: string }[],
 ): object {
   return { name: volume, secret: { secretName, defaultMode: SECRET_MODE, items } };
+}
+
+/** One volume for all, so that keys that are rotated together change together. */
+function tokenKeysVolume(keys: readonly TokenKeySpec[]): object {
+  // The same key may stand in the list twice, for other algorithms; a path may stand in a volume once.
+  const files = new Map(keys.map(({ secretRef }) => [tokenKeyFile(secretRef), secretRef]));
+  const sources = [...files].map(([path, { name, key }]) => ({ secret: { name, items: [{ key, path }] } }));
+  return { name: "token-keys", projected: { defaultMode: SECRET_MODE, sources } };
 }
 
 type Spread = NonNullable<PodTemplateSpec["topologySpreadConstraints"]>;

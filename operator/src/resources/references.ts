@@ -14,5 +14,9 @@ export function referencedSecrets({ spec }: RealtimeCluster): readonly SecretRef
     spec.redis.type === "external" ? [{ field: "spec.redis.urlSecretRef", ...spec.redis.urlSecretRef }] : [];
   const hmac =
     spec.auth.hmacSecretRef === undefined ? [] : [{ field: "spec.auth.hmacSecretRef", ...spec.auth.hmacSecretRef }];
-  return [...redis, ...hmac];
+  const keys = (spec.auth.keys ?? []).map(({ secretRef }, at) => ({
+    field: `spec.auth.keys[${at}].secretRef`,
+    ...secretRef,
+  }));
+  return [...redis, ...hmac, ...keys];
 }

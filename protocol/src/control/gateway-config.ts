@@ -1,3 +1,4 @@
+import type { AuthConfig } from "./auth-config.ts";
 import type { ChannelsConfig } from "./channels-config.ts";
 
 /**
@@ -10,12 +11,7 @@ export interface GatewayConfig {
   readonly listen?: { readonly host?: string; readonly port?: number };
   /** Control port: /load, /drain and, as on the client port, /healthz, /readyz, /metrics. Default port 8001. */
   readonly control?: { readonly host?: string; readonly port?: number; readonly tokenFile?: string };
-  readonly auth?: {
-    /** *hot* Connect without a token. Default false. */
-    readonly anonymous?: boolean;
-    /** *hot* File with the HMAC secret (HS256/384/512) of connection tokens. */
-    readonly hmacSecretFile?: string;
-  };
+  readonly auth?: AuthConfig;
   /** *hot* Server API: file with the key that `X-API-Key` must carry. Without one the API answers 401 to everything. */
   readonly api?: { readonly keyFile?: string };
   readonly channels?: ChannelsConfig;

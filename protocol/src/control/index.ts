@@ -1,3 +1,4 @@
+export * from "./auth-config.ts";
 export * from "./channels-config.ts";
 export * from "./drain.ts";
 export * from "./gateway-config.ts";

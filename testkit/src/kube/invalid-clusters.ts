@@ -91,6 +91,31 @@ export const invalidClusters: readonly InvalidCluster[] = [
     refusal: "spec.auth.hmacSecretRef.name: Required value",
   },
   {
+    title: "a token key of an unknown type",
+    spec: { auth: { keys: [{ secretRef: { name: "jwt" }, type: "der" }] } },
+    refusal: 'spec.auth.keys[0].type: Unsupported value: "der"',
+  },
+  {
+    title: "an algorithm that signs nothing",
+    spec: { auth: { jwks: [{ url: "https://id.example/jwks", algorithms: ["none"] }] } },
+    refusal: 'spec.auth.jwks[0].algorithms[0]: Unsupported value: "none"',
+  },
+  {
+    title: "a key set that is no URL",
+    spec: { auth: { jwks: [{ url: "file:///etc/passwd" }] } },
+    refusal: "spec.auth.jwks[0].url in body should match",
+  },
+  {
+    title: "an issuer without an audience",
+    spec: { auth: { oidc: [{ issuer: "https://id.example" }] } },
+    refusal: "auth.oidc needs auth.audiences",
+  },
+  {
+    title: "a clock that is an hour ahead",
+    spec: { auth: { clockSkewSeconds: 3600 } },
+    refusal: "spec.auth.clockSkewSeconds in body should be less than or equal to 300",
+  },
+  {
     title: "a deadline beyond the grace period",
     spec: { drain: { deadlineSeconds: 900, gracePeriodSeconds: 600 } },
     refusal: "drain.deadlineSeconds must be smaller than drain.gracePeriodSeconds",

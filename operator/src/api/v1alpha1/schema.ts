@@ -3,20 +3,12 @@
  * parse with defaults that the operator does. A field that exists here must act somewhere in resources/ or plan/.
  */
 import { z } from "zod";
-import { annotationMap, dataKey, objectName, rules } from "../fields.ts";
+import { annotationMap, objectName, rules } from "../fields.ts";
+import { auth, secretKeyRef } from "./auth-schema.ts";
 import { autoscaling } from "./autoscaling-schema.ts";
 import { gateway, resources, storage } from "./gateway-schema.ts";
 import { namespaces, unprefixed } from "./namespaces-schema.ts";
-import type { RealtimeClusterSpec, SecretKeyRef } from "./gen/types.ts";
-
-function secretKeyRef(defaultKey: string): z.ZodType<SecretKeyRef> {
-  return z
-    .strictObject({
-      name: objectName.describe("Name of a Secret in the same namespace."),
-      key: dataKey.default(defaultKey).describe("Key inside the Secret."),
-    })
-    .meta({ typeName: "SecretKeyRef" });
-}
+import type { RealtimeClusterSpec } from "./gen/types.ts";
 
 const service = z
   .strictObject({
@@ -65,17 +57,6 @@ const redis = z
       ],
     ),
   });
-
-const auth = z
-  .strictObject({
-    anonymous: z.boolean().default(false).describe("Accept clients without a token."),
-    hmacSecretRef: secretKeyRef("hmac")
-      .exactOptional()
-      .describe(
-        "Secret that signs connection tokens (HS256/384/512). Without it the operator generates one in `<name>-keys`.",
-      ),
-  })
-  .meta({ typeName: "AuthSpec" });
 
 const drain = z
   .strictObject({

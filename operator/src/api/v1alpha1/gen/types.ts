@@ -137,11 +137,50 @@ export type RedisSpec = {
     readonly urlSecretRef: SecretKeyRef;
   };
 
+export interface TokenKeySpec {
+  /** Secret that holds the key. A changed value is used without a restart. */
+  readonly secretRef: SecretKeyRef;
+  /** hmac: the secret itself. pem: public keys or certificates. jwks: a JWK or JWKS, which may hold secrets. */
+  readonly type: "hmac" | "pem" | "jwks";
+  /** Algorithms the keys verify. Absent: what the type of each key allows; PS256, PS384 and PS512 have to be named. */
+  readonly algorithms?: readonly ("HS256" | "HS384" | "HS512" | "RS256" | "RS384" | "RS512" | "PS256" | "PS384" | "PS512" | "ES256" | "ES384" | "ES512" | "EdDSA" | "Ed25519")[];
+  /** The key is used for tokens that name it so, or name none. */
+  readonly kid?: string;
+}
+
+export interface KeySetSpec {
+  /** URL of a JWKS; fetched every 5 minutes, and when a token names an unknown key. */
+  readonly url: string;
+  /** The keys are used for tokens with this iss only. */
+  readonly issuer?: string;
+  /** Algorithms the keys verify. Absent: what the type of each key allows; PS256, PS384 and PS512 have to be named. */
+  readonly algorithms?: readonly ("HS256" | "HS384" | "HS512" | "RS256" | "RS384" | "RS512" | "PS256" | "PS384" | "PS512" | "ES256" | "ES384" | "ES512" | "EdDSA" | "Ed25519")[];
+}
+
+export interface OpenIdSpec {
+  /** Issuer as tokens name it; <issuer>/.well-known/openid-configuration says where its keys are, and they are used for its tokens only. */
+  readonly issuer: string;
+  /** Algorithms the keys verify. Absent: what the type of each key allows; PS256, PS384 and PS512 have to be named. */
+  readonly algorithms?: readonly ("HS256" | "HS384" | "HS512" | "RS256" | "RS384" | "RS512" | "PS256" | "PS384" | "PS512" | "ES256" | "ES384" | "ES512" | "EdDSA" | "Ed25519")[];
+}
+
 export interface AuthSpec {
   /** Accept clients without a token. */
   readonly anonymous: boolean;
   /** Secret that signs connection tokens (HS256/384/512). Without it the operator generates one in `<name>-keys`. */
   readonly hmacSecretRef?: SecretKeyRef;
+  /** More keys; a token may be signed with any of them. A change of the list replaces the pods. */
+  readonly keys?: readonly TokenKeySpec[];
+  /** Key sets at URLs. */
+  readonly jwks?: readonly KeySetSpec[];
+  /** OpenID Connect providers. They need audiences, because they sign tokens for other applications too. */
+  readonly oidc?: readonly OpenIdSpec[];
+  /** A token must be for one of them. Absent: not asked. */
+  readonly audiences?: readonly string[];
+  /** A token must be of one of them. Absent: not asked. */
+  readonly issuers?: readonly string[];
+  /** How far the clock of a token's issuer may be ahead. 5 when absent. */
+  readonly clockSkewSeconds?: number;
 }
 
 export interface AllowSpec {
