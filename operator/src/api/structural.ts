@@ -79,8 +79,11 @@ export function toJsonSchema(schema: z.ZodType): Schema {
   return json as Schema;
 }
 
-export function toStructural(schema: z.ZodType): Schema {
-  return structural(toJsonSchema(schema), "$");
+/** `author`: who writes such objects. A person writes YAML, where some words are booleans; the operator writes JSON. */
+export function toStructural(schema: z.ZodType, author: "person" | "operator"): Schema {
+  const made = structural(toJsonSchema(schema), "$");
+  if (author === "person") refuseBooleanWords(made, "$");
+  return made;
 }
 
 function structural(input: Schema, at: string): Schema {
@@ -92,7 +95,6 @@ function structural(input: Schema, at: string): Schema {
   if (bad !== undefined) throw new Error(`${at}: ${bad} cannot be said in a CRD`);
   if (schema.type === undefined) throw new Error(`${at}: without a type`);
   requireBounds(schema, at);
-  refuseBooleanWords(schema, at);
   if (schema.type === "integer") boundInteger(schema);
   if (schema.format !== undefined && !FORMATS.has(schema.format)) delete schema.format;
   if (schema.type === "object") structuralObject(schema, at);
@@ -109,9 +111,15 @@ function requireBounds(schema: Schema, at: string): void {
 }
 
 /** Whoever writes one of them without quotes gets a boolean, and so does a default in a CRD. */
-function refuseBooleanWords({ enum: words = [] }: Schema, at: string): void {
+function refuseBooleanWords(
+  { enum: words = [], properties = {}, items, additionalProperties }: Schema,
+  at: string,
+): void {
   const word = words.find((value) => typeof value === "string" && YAML_BOOLEAN.test(value));
   if (word !== undefined) throw new Error(`${at}: YAML takes ${JSON.stringify(word)} for a boolean`);
+  for (const [name, each] of Object.entries(properties)) refuseBooleanWords(each, `${at}.${name}`);
+  if (items) refuseBooleanWords(items, `${at}[]`);
+  if (typeof additionalProperties === "object") refuseBooleanWords(additionalProperties, `${at}.*`);
 }
 
 function boundInteger(schema: Schema): void {

@@ -43,8 +43,8 @@ export function openApiSchema(): Schema {
       apiVersion: { type: "string" },
       kind: { type: "string" },
       metadata: { type: "object" },
-      spec: { description: "What is wanted.", ...toStructural(specSchema), default: {} },
-      status: { description: "What is.", ...toStructural(statusSchema) },
+      spec: { description: "What is wanted.", ...toStructural(specSchema, "person"), default: {} },
+      status: { description: "What is.", ...toStructural(statusSchema, "operator") },
     },
     [CEL_RULES]: nameRules,
   };
