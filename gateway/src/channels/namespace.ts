@@ -7,7 +7,7 @@ export type Permission = "none" | "anonymous" | "authenticated" | "subscriber" |
 export type ChannelOperation = "subscribe" | "publish" | "history" | "presence";
 
 /** Hooks of the application that a namespace asks. */
-export interface NamespaceHooks {
+interface NamespaceHooks {
   readonly subscribe: boolean;
   readonly publish: boolean;
   readonly subRefresh: boolean;

@@ -5,7 +5,7 @@ import type { Judgement } from "./judgement.ts";
 import type { Observed, ObservedPod } from "./observed.ts";
 import { activePods } from "./pods.ts";
 
-/** A kubelet that was called before it had seen the new ConfigMap is called again after this long. Measured: ≤ 1.4 s from call to file. */
+/** A kubelet that was called before it had seen the new ConfigMap is called again after this long. Measured: 0.3 to 0.9 s from call to taken. */
 const CALL_AGAIN_MS = 2_000;
 
 interface ReportingPod {
@@ -31,7 +31,8 @@ export function isConfigSpreading(observed: Observed, hash: string): boolean {
 }
 
 /**
- * A kubelet refreshes the files of a ConfigMap about once a minute, and at once when the pod itself changes: an annotation does.
+ * A kubelet refreshes the files of a ConfigMap about once a minute (measured: 6 to 66 s), and at once when the pod itself changes: an
+ * annotation does.
  * It does not touch the template, so no pod is replaced for it.
  */
 export function configActions(observed: Observed, hash: string, nowMs: number): readonly Action[] {
