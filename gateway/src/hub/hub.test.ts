@@ -181,6 +181,62 @@ test("[ORD8] after an interruption what was missed is handed out though nothing 
   expect(subscriber.got).toEqual([2, 3]);
 });
 
+test("[ORD8] an interruption while a hole is being filled is looked at when it is", async () => {
+  const answers: (() => void)[] = [];
+  const histories = [historyOf({ offset: 3, epoch: "e" }, 2, 3), historyOf({ offset: 5, epoch: "e" }, 4, 5)];
+  const history = (): Promise<History> =>
+    new Promise((resolve) =>
+      answers.push(() => resolve((histories.shift() ?? historyOf({ offset: 5, epoch: "e" }))())),
+    );
+  const { hub } = hubOf({ history });
+  const subscriber = join(hub, { positioned: true });
+  hub.room(CHANNEL)?.expectAfter({ offset: 1, epoch: "e" });
+  subscriber.member.activate({ offset: 1, epoch: "e" });
+  hub.deliver(publication(3));
+  await hub.verifyPositions();
+  answers.shift()?.();
+  await vi.waitUntil(() => answers.length > 0);
+  answers.shift()?.();
+  await vi.waitUntil(() => subscriber.got.length === 4);
+  expect(subscriber.got).toEqual([2, 3, 4, 5]);
+});
+
+test("[ORD8] an interruption while somebody subscribes is looked at when it has its place", async () => {
+  const { hub } = hubOf({ history: historyOf({ offset: 2, epoch: "e" }, 2) });
+  const subscriber = join(hub, { positioned: true });
+  await hub.verifyPositions();
+  hub.room(CHANNEL)?.expectAfter({ offset: 1, epoch: "e" });
+  subscriber.member.activate({ offset: 1, epoch: "e" });
+  await vi.waitUntil(() => subscriber.got.length === 1);
+  expect(subscriber.got).toEqual([2]);
+});
+
+test("[ORD8] a newcomer of another epoch is the sign to look, so that idle subscribers of the old one are told", async () => {
+  const { hub } = hubOf({ history: historyOf({ offset: 0, epoch: "f" }) });
+  const old = join(hub, { positioned: true });
+  old.member.activate({ offset: 1, epoch: "e" });
+  hub.deliver(publication(2));
+  const fresh = join(hub, { positioned: true });
+  hub.room(CHANNEL)?.expectAfter({ offset: 0, epoch: "f" });
+  fresh.member.activate({ offset: 0, epoch: "f" });
+  await vi.waitUntil(() => old.onInsufficient.mock.calls.length === 1);
+});
+
+test("[ORD8] a hole that only some subscribers have ends theirs alone, once, and nothing more reaches them", () => {
+  const { hub } = hubOf();
+  const plain = join(hub);
+  plain.member.activate();
+  for (const offset of [1, 8]) hub.deliver(publication(offset));
+  const behind = join(hub, { positioned: true });
+  const upToDate = join(hub, { positioned: true });
+  behind.member.activate({ offset: 5, epoch: "e" });
+  upToDate.member.activate({ offset: 8, epoch: "e" });
+  for (const offset of [9, 10]) hub.deliver(publication(offset));
+  expect([behind.got, upToDate.got]).toEqual([[], [9, 10]]);
+  expect(behind.onInsufficient).toHaveBeenCalledOnce();
+  expect(upToDate.onInsufficient).not.toHaveBeenCalled();
+});
+
 function long(offset: number, useDelta: boolean): BrokerPublication {
   return publication(offset, "e", { data: Buffer.from(`"${String(offset).repeat(9)}"`), useDelta });
 }

@@ -33,6 +33,7 @@ export class Member {
   /** The place up to which the subscriber knows everything. */
   #position: Position | undefined;
   #hasBase = false;
+  #isLost = false;
 
   constructor(options: MemberOptions, joinedSequence: number) {
     this.options = options;
@@ -62,25 +63,37 @@ export class Member {
    */
   activate(position?: Position): void {
     const waiting = this.#waiting ?? [];
-    const isOverrun = this.#waitingBytes > MAX_WAITING_BYTES;
     this.#waiting = undefined;
     this.#position = position;
-    const newest = waiting.at(-1)?.source.position;
-    if (position !== undefined && (isOverrun || (newest !== undefined && newest.epoch !== position.epoch))) {
-      this.options.onInsufficient?.();
-      return;
-    }
+    if (this.#waitingBytes > MAX_WAITING_BYTES && position !== undefined) this.lose();
     for (const publication of waiting) this.#hand(publication);
   }
 
-  #hand(publication: RoomPublication): void {
-    const { offset, epoch } = publication.source.position;
+  /** The order that the member counts on cannot be kept: it is told once, and handed nothing more. */
+  lose(): void {
+    if (this.#isLost || !this.isPositioned) return;
+    this.#isLost = true;
+    this.options.onInsufficient?.();
+  }
+
+  /**
+   * Whether a publication comes next for this member. Between the reading of a history and the reply one may come both ways;
+   * a hole or another epoch that the room could not know of ends here, so that nobody ever sees one.
+   */
+  #advance({ offset, epoch }: Position): boolean {
     const known = this.#position;
-    if (known !== undefined) {
-      // Between the reading of a history and the reply the same publication may come both ways; an older epoch is over.
-      if (epoch !== known.epoch || offset <= known.offset) return;
-      this.#position = publication.source.position;
+    if (known === undefined) return true;
+    if (epoch === known.epoch && offset <= known.offset) return false;
+    if (epoch !== known.epoch || offset !== known.offset + 1) {
+      this.lose();
+      return false;
     }
+    this.#position = { offset, epoch };
+    return true;
+  }
+
+  #hand(publication: RoomPublication): void {
+    if (this.#isLost || !this.#advance(publication.source.position)) return;
     const { filter, sink, codec, isDeltaStream } = this.options;
     if (filter !== undefined && !filter(publication.source.tags ?? NO_TAGS)) return;
     if (isDeltaStream === true) {

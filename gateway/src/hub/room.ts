@@ -19,7 +19,7 @@ export interface RoomObserver {
   readonly onGap: (filled: boolean) => void;
 }
 
-/** Publications that wait while a hole is filled; more, and the hole counts as unfillable. */
+/** Publications that wait while a hole is filled, and that fill it; more, and the hole counts as unfillable. */
 const MAX_HELD = 10_000;
 
 /**
@@ -36,16 +36,20 @@ export class Room implements Audience {
   #previousData: Buffer | undefined;
   /** What came while a hole is being filled. */
   #held: BrokerPublication[] | undefined;
+  /** There was an interruption since somebody's history was read. */
+  #isDoubtful = false;
+  /** There was an interruption while a hole was being filled. */
+  #looksAgain = false;
 
   constructor(options: RoomOptions) {
     this.#options = options;
   }
 
-  /** A subscriber is about to be told this position: publications behind it may not be missed from now on. */
+  /** A subscriber is told this position now: publications behind it may not be missed any more. */
   expectAfter(position: Position): void {
-    if (this.#last !== undefined || this.#held !== undefined) return;
-    const floor = this.#floor;
-    if (floor === undefined || floor.epoch !== position.epoch || floor.offset < position.offset) this.#floor = position;
+    if (this.#last === undefined) this.#lowerFloor(position);
+    const isOtherEpoch = this.#last !== undefined && this.#last.epoch !== position.epoch;
+    if (this.#isDoubtful || isOtherEpoch) void this.verify();
   }
 
   accept(publication: BrokerPublication): void {
@@ -63,9 +67,11 @@ export class Room implements Audience {
   }
 
   /** Looks whether something was missed, after the way to other nodes was interrupted. Resolves when it is known. */
-  verify(): Promise<void> {
-    const isIdle = this.#held === undefined && (this.#last ?? this.#floor) !== undefined;
-    return isIdle && this.#hasPositionedMembers() ? this.#fill() : Promise.resolve();
+  async verify(): Promise<void> {
+    // Who is still being subscribed may have read the history before the interruption: looked again when it has its place.
+    this.#isDoubtful = this.#hasOpeningMembers();
+    if (this.#held !== undefined) this.#looksAgain = true;
+    else if ((this.#last ?? this.#floor) !== undefined && this.#hasPositionedMembers()) await this.#fill();
   }
 
   #known(): { last?: Position; floor?: Position } {
@@ -78,6 +84,17 @@ export class Room implements Audience {
   #hasPositionedMembers(): boolean {
     for (const member of this.members) if (member.isPositioned) return true;
     return false;
+  }
+
+  #hasOpeningMembers(): boolean {
+    for (const member of this.members) if (member.isPositioned && member.epoch === undefined) return true;
+    return false;
+  }
+
+  /** The smallest place that anybody was told before the first publication: what is behind it must come or be read. */
+  #lowerFloor(position: Position): void {
+    const floor = this.#floor;
+    if (floor === undefined || floor.epoch !== position.epoch || position.offset < floor.offset) this.#floor = position;
   }
 
   #hand(publication: BrokerPublication): void {
@@ -93,18 +110,31 @@ export class Room implements Audience {
     const since = this.#last ?? this.#floor;
     const missed = since === undefined ? undefined : await this.#readMissed(since);
     const held = this.#held;
-    this.#held = undefined;
     const isFilled = missed !== undefined && held.length <= MAX_HELD;
     if (next !== undefined || !isFilled) this.#options.observer.onGap(isFilled);
-    if (isFilled) for (const publication of missed) this.#hand(publication);
+    this.#held = undefined;
+    if (isFilled) this.#handMissed(missed);
     else this.#forgetOrder();
     for (const publication of held) this.accept(publication);
+    await this.#lookAgain();
+  }
+
+  async #lookAgain(): Promise<void> {
+    if (!this.#looksAgain || this.#held !== undefined) return;
+    this.#looksAgain = false;
+    await this.verify();
+  }
+
+  #handMissed(missed: readonly BrokerPublication[]): void {
+    for (const publication of missed) this.#hand(publication);
+    const { epoch } = this.#last ?? this.#floor ?? {};
+    if (epoch !== undefined) this.#loseAllBut(epoch);
   }
 
   async #readMissed(since: Position): Promise<readonly BrokerPublication[] | undefined> {
     const { readHistory, shape } = this.#options;
     try {
-      const history = await readHistory({ channel: shape.channel, since });
+      const history = await readHistory({ channel: shape.channel, since, limit: MAX_HELD });
       const { recovered, publications } = recover(history, since);
       if (!recovered) return undefined;
       return publications.map((stored) => ({
@@ -127,8 +157,7 @@ export class Room implements Audience {
 
   #loseAllBut(epoch: string | undefined): void {
     for (const member of this.members) {
-      if (member.isPositioned && member.epoch !== undefined && member.epoch !== epoch)
-        member.options.onInsufficient?.();
+      if (member.epoch !== undefined && member.epoch !== epoch) member.lose();
     }
   }
 }

@@ -7,7 +7,7 @@ export type Place = "next" | "duplicate" | "gap" | "newEpoch";
 export interface RoomPosition {
   /** Position of the last publication handed out; absent before the first. */
   readonly last?: Position;
-  /** Largest position that some subscriber was told before any publication came: nothing behind it may be missed. */
+  /** Smallest position that some subscriber was told before any publication came: nothing behind it may be missed. */
   readonly floor?: Position;
 }
 

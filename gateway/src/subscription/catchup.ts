@@ -1,5 +1,5 @@
 import type { Publication, SubscribeRequest } from "@belay/protocol";
-import type { Broker, Position } from "../broker/broker.ts";
+import type { Broker, Position, StoredPublication } from "../broker/broker.ts";
 import type { Namespace } from "../channels/namespace.ts";
 import { toPublication } from "../hub/client-info.ts";
 import { recover, recoverLatest } from "../hub/recovery.ts";
@@ -19,13 +19,18 @@ export interface CatchupRequest {
   readonly wants: SubscribeRequest;
   readonly isPositioned: boolean;
   readonly isRecoverable: boolean;
+  /** Most bytes of data to fill in: a reply that a connection may not hold would end it, again with every attempt. */
+  readonly maxBytes: number;
 }
+
+/** Most publications to fill in: who missed more does better to load its state anew. */
+const MAX_RECOVERED_PUBLICATIONS = 300;
 
 const NOTHING: Catchup = { publications: [] };
 
 /** Reads the position and what was missed since the one that the client names. Rejects with BrokerUnavailableError. */
 export async function readCatchup(request: CatchupRequest, broker: Pick<Broker, "history">): Promise<Catchup> {
-  const { channel, wants, isPositioned, isRecoverable, namespace } = request;
+  const { channel, wants, isPositioned, isRecoverable, namespace, maxBytes } = request;
   if (!isPositioned) return wants.recover === true ? { ...NOTHING, recovered: false } : NOTHING;
   if (wants.recover !== true || !isRecoverable) {
     const { position } = await broker.history({ channel, limit: 0 });
@@ -33,8 +38,9 @@ export async function readCatchup(request: CatchupRequest, broker: Pick<Broker, 
   }
   const since: Position = { offset: wants.offset ?? 0, epoch: wants.epoch ?? "" };
   if (namespace.recoveryMode === "cache") return readLatest(channel, since, broker);
-  const history = await broker.history({ channel, since });
+  const history = await broker.history({ channel, since, limit: MAX_RECOVERED_PUBLICATIONS });
   const { recovered, publications } = recover(history, since);
+  if (bytesOf(publications) > maxBytes) return { position: history.position, recovered: false, publications: [] };
   return { position: history.position, recovered, publications: publications.map((stored) => toPublication(stored)) };
 }
 
@@ -43,4 +49,8 @@ async function readLatest(channel: string, since: Position, broker: Pick<Broker,
   const history = await broker.history({ channel, limit: 1, reverse: true });
   const { recovered, publications } = recoverLatest(history, since.epoch === "" ? undefined : since);
   return { position: history.position, recovered, publications: publications.map((stored) => toPublication(stored)) };
+}
+
+function bytesOf(publications: readonly StoredPublication[]): number {
+  return publications.reduce((sum, { data, info }) => sum + data.length + (info?.length ?? 0), 0);
 }

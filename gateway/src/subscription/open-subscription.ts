@@ -52,7 +52,9 @@ async function open(request: OpenRequest, services: Services): Promise<OpenOutco
   // A connection that closed meanwhile has closed its subscriptions.
   if (subscription.state === "closed") return { ok: false, error: ERROR.internal };
   subscription.member = join(request, mode, services);
-  const catchup = await readCatchup({ channel, namespace, wants, ...mode }, services.broker);
+  // Half of what may be queued: JSON and Protobuf add to the data, and there may be more in the queue.
+  const maxBytes = services.settings.current.config.limits.maxOutboundBytes / 2;
+  const catchup = await readCatchup({ channel, namespace, wants, maxBytes, ...mode }, services.broker);
   if (subscription.setting("presence")) {
     subscription.presentAs = identity.client;
     const info = clientInfoOf(identity, subscription.options.info);

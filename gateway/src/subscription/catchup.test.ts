@@ -1,0 +1,47 @@
+import { expect, test } from "vitest";
+import type { History, HistoryRequest, StoredPublication } from "../broker/broker.ts";
+import type { Namespace } from "../channels/namespace.ts";
+import { type Catchup, readCatchup } from "./catchup.ts";
+
+const SINCE = { offset: 1, epoch: "e" };
+
+/** What a client that knows offset 1 is told of a channel with `count` newer publications. */
+async function catchUp(count: number, bytes: number): Promise<{ readonly catchup: Catchup; readonly asked: unknown }> {
+  let asked: HistoryRequest | undefined;
+  const history = (request: HistoryRequest): Promise<History> => {
+    asked = request;
+    const publications = Array.from({ length: count }, (_, index) => stored(index + 2, bytes));
+    return Promise.resolve({
+      position: { offset: 1 + count, epoch: "e" },
+      publications: publications.slice(0, request.limit),
+    });
+  };
+  const request = {
+    channel: "c",
+    namespace: { recoveryMode: "stream" } as Namespace,
+    wants: { recover: true, ...SINCE },
+    isPositioned: true,
+    isRecoverable: true,
+    maxBytes: 10_000,
+  };
+  return { catchup: await readCatchup(request, { history }), asked };
+}
+
+function stored(offset: number, bytes: number): StoredPublication {
+  return { offset, timeMs: 0, data: Buffer.alloc(bytes) };
+}
+
+test("[SUB13] as many publications as recovery gives are filled in, and no more are read", async () => {
+  const { catchup, asked } = await catchUp(300, 10);
+  expect(catchup).toMatchObject({ recovered: true, position: { offset: 301 } });
+  expect(catchup.publications).toHaveLength(300);
+  expect(asked).toMatchObject({ since: SINCE, limit: 300 });
+});
+
+test.for([
+  ["one publication too many", 301, 10],
+  ["too many bytes", 100, 101],
+] as const)("[SUB13] with %s nothing is filled in", async ([, count, bytes]) => {
+  const { catchup } = await catchUp(count, bytes);
+  expect(catchup).toEqual({ recovered: false, publications: [], position: { offset: 1 + count, epoch: "e" } });
+});
