@@ -69,6 +69,7 @@ export const pureFiles: readonly RegExp[] = [
   /^gateway\/src\/session\//,
   /^gateway\/src\/drain\/drain-plan\.ts$/,
   /^gateway\/src\/transport\/handshake\.ts$/,
+  /^gateway\/src\/access\/origin-policy\.ts$/,
   /^operator\/src\/(api|plan|resources)\//,
   /^operator\/src\/kube\/(kube-client|kube-paths|resources)\.ts$/,
 ];
@@ -110,7 +111,9 @@ function prefixed(workspace: string, imports: Layer["imports"]): Layer["imports"
  */
 export const layers: readonly Layer[] = [
   gateway("entry", /(main|dev|dev-\w+|index|internal)\.ts$/, "all"),
-  gateway("app", /(app|assemble-services|adapters|gateway)\.ts$/, [
+  gateway("app", /(app|assemble-client-port|assemble-services|adapters|client-port|gateway)\.ts$/, [
+    "access",
+    "config",
     "http",
     "connection",
     "node",
@@ -131,7 +134,7 @@ export const layers: readonly Layer[] = [
     "settings",
     "clock",
   ]),
-  gateway("http", /http\//, ["node", "transport", "ports", "settings", "clock"]),
+  gateway("http", /http\//, ["node", "transport", "access", "ports", "settings", "clock"]),
   gateway("connection", /connection\//, [
     "transport",
     "handlers",
@@ -143,7 +146,7 @@ export const layers: readonly Layer[] = [
     "clock",
   ]),
   gateway("node", /node\//, ["ports", "clock"]),
-  gateway("transport", /transport\//, ["clock"]),
+  gateway("transport", /transport\//, ["access", "clock"]),
   gateway("drain", /drain\//, ["clock"]),
   // What handlers may use of a node; connections and subscriptions are handed it.
   gateway("services", /(handlers\/services|subscription\/subscription)\.ts$/, [
@@ -192,7 +195,9 @@ export const layers: readonly Layer[] = [
   gateway("ports", /(broker\/broker|registry\/registry)\.ts$/, []),
   gateway("session", /session\//, []),
   gateway("settings", /(settings|settings-watch|config-compiler)\.ts$/, ["keys", "channels", "config", "clock"]),
-  gateway("config", /config(\.ts$|\/)/, ["keys"]),
+  gateway("config", /config(\.ts$|\/)/, ["keys", "access"]),
+  // Who is let in, judged from addresses and headers.
+  gateway("access", /access\//, []),
   gateway("clock", /(clock|log)\.ts$/, []),
 
   operator("entry", /(main|index|internal)\.ts$/, "all"),

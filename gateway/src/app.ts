@@ -4,8 +4,10 @@ import type { Server } from "node:http";
 import { CLOSE } from "@belay/protocol";
 import type { ConfigReport } from "@belay/protocol/control";
 import { type Adapters, openAdapters } from "./adapters.ts";
+import { assembleClientPort } from "./assemble-client-port.ts";
 import { type AssembledServices, assembleServices } from "./assemble-services.ts";
 import type { BrokerEvents } from "./broker/broker.ts";
+import type { ClientPort } from "./client-port.ts";
 import { Connection, type ConnectionDeps, type ConnectionObserver } from "./connection/connection.ts";
 import { ConnectionTable } from "./connection/connection-table.ts";
 import { FlushLoop } from "./connection/flush.ts";
@@ -16,19 +18,17 @@ import type { Addresses, Gateway, GatewayDeps } from "./gateway.ts";
 import { handle } from "./handlers/index.ts";
 import { NamespaceFollower } from "./handlers/follow-namespaces.ts";
 import { obeyRevocations } from "./handlers/obey-revocations.ts";
+import { certificateEnd } from "./config/certificate.ts";
 import { obeyClientControl } from "./handlers/obey-client-control.ts";
 import type { NodeInfo } from "./http/api-methods.ts";
-import { apiRouter } from "./http/api-server.ts";
 import { controlRoutes } from "./http/control-server.ts";
 import { healthRoutes } from "./http/health.ts";
 import { closeServer, createHttpServer, listen, type Route } from "./http/http-server.ts";
 import { Metrics } from "./http/metrics.ts";
-import { websocketRoute } from "./http/websocket-route.ts";
 import { tellJoinLeave } from "./hub/join-leave.ts";
-import { ClientControl } from "./node/client-control.ts";
 import type { NodeState } from "./node/load.ts";
 import type { Settings, SettingsSource } from "./settings.ts";
-import { WsServer } from "./transport/ws-server.ts";
+import type { Socket } from "./transport/socket.ts";
 
 /** Resolution of connection timers, milliseconds. */
 const WHEEL_TICK_MS = 100;
@@ -51,8 +51,7 @@ class GatewayApp implements Gateway {
   readonly #drainer: Drainer;
   readonly #metrics: Metrics;
   readonly #namespaces: NamespaceFollower;
-  readonly #websockets: WsServer;
-  readonly #clientServer: Server;
+  readonly #clientPort: ClientPort;
   readonly #controlServer: Server;
   readonly #outboxCounters: OutboxCounters = { lines: 0, writes: 0, bytes: 0 };
   readonly #startMs: number;
@@ -88,19 +87,17 @@ class GatewayApp implements Gateway {
       connections: () => this.#table.open,
     });
     this.#metrics = this.#createMetrics();
-    const connectionDeps = this.#connectionDeps();
-    this.#websockets = new WsServer({
-      maxMessageBytes: limits.maxMessageBytes,
-      open: (socket) => {
-        const connection = new Connection(randomUUID(), socket, connectionDeps);
-        this.#table.add(connection);
-        this.#metrics.handshakes.inc();
-        deps.log.debug({ connection: connection.session, remote: socket.remoteAddress }, "connection opened");
-        return connection;
-      },
-      refusal: () => (this.#isClosing ? { status: 503, problem: "the server stops" } : undefined),
+    this.#clientPort = assembleClientPort({
+      settings,
+      deps,
+      services: this.#services,
+      metrics: this.#metrics,
+      open: this.#opener(),
+      openRoutes: this.#openRoutes(),
+      describe: () => this.#describe(),
+      isGateClosed: () => this.#isGateClosed,
+      isClosing: () => this.#isClosing,
     });
-    this.#clientServer = this.#createClientServer();
     this.#controlServer = this.#createControlServer();
     settings.onChange((changed) => this.#onSettings(changed));
     settings.onRefused((problems) => {
@@ -116,7 +113,7 @@ class GatewayApp implements Gateway {
     await Promise.all([broker.start(this.#brokerEvents()), registry.start(), this.#services.revocations.start()]);
     const { config } = this.#settings.current;
     const [client, control] = await Promise.all([
-      listen(this.#clientServer, config.listen),
+      this.#clientPort.listen(),
       listen(this.#controlServer, config.control),
     ]);
     this.#deps.log.info(
@@ -129,7 +126,7 @@ class GatewayApp implements Gateway {
   async drain(): Promise<void> {
     const { deadlineSeconds, ratePerSecond } = this.#settings.current.config.drain;
     if (this.#drainer.status.state !== "drained") this.#drainer.start({ deadlineSeconds, ratePerSecond });
-    this.#clientServer.closeIdleConnections();
+    this.#clientPort.closeIdleConnections();
     const endMs = this.#deps.clock.nowMs() + deadlineSeconds * 1000 + CLOSE_GRACE_MS;
     const { promise, resolve } = Promise.withResolvers<void>();
     const look = setInterval(() => {
@@ -145,13 +142,12 @@ class GatewayApp implements Gateway {
     this.#isClosing = true;
     this.#drainer.stop();
     for (const connection of this.#table.open) connection.close(CLOSE.shutdown);
-    this.#websockets.terminateAll();
     this.#wheel.stop();
     this.#services.presence.stop();
     this.#services.hooks.close();
     this.#services.verifier[Symbol.dispose]();
     await this.#services.revocations.close();
-    await Promise.all([closeServer(this.#clientServer), closeServer(this.#controlServer)]);
+    await Promise.all([this.#clientPort.close(), closeServer(this.#controlServer)]);
     await this.#adapters.registry.close();
     await this.#adapters.broker.close();
   }
@@ -195,11 +191,12 @@ class GatewayApp implements Gateway {
     };
   }
 
-  #onSettings({ config }: Settings): void {
+  #onSettings(settings: Settings): void {
+    const { config } = settings;
     this.#metrics.configReloads.inc({ outcome: "accepted" });
     this.#namespaces.follow();
     this.#flushLoop.maxOutboundBytes = config.limits.maxOutboundBytes;
-    this.#websockets.maxMessageBytes = config.limits.maxMessageBytes;
+    this.#clientPort.onSettings(settings);
     if (this.#deps.log.level !== "silent") this.#deps.log.level = config.logLevel;
     this.#deps.log.info({ isTrafficOff: this.#settings.current.isTrafficOff }, "configuration changed");
   }
@@ -223,7 +220,7 @@ class GatewayApp implements Gateway {
       onClosing: (connection, { code }) => {
         this.#table.markClosing(connection);
         this.#metrics.closes.inc({ code });
-        this.#deps.log.debug({ connection: connection.session, code }, "connection closes");
+        this.#deps.log.debug({ connection: connection.logId, code }, "connection closes");
       },
       onClosed: (connection) => this.#table.remove(connection),
     };
@@ -233,6 +230,11 @@ class GatewayApp implements Gateway {
     const { broker, registry } = this.#adapters;
     return new Metrics({
       connections: () => this.#table.size,
+      connectionsBy: (transport) => this.#table.sizeOf(transport),
+      certificateEnd: () => {
+        const { certificate } = this.#settings.current;
+        return certificate === undefined ? undefined : certificateEnd(certificate);
+      },
       clients: () => this.#services.hub.clientCount,
       channels: () => this.#services.hub.channelCount,
       isBrokerConnected: () => broker.connected,
@@ -246,22 +248,19 @@ class GatewayApp implements Gateway {
     });
   }
 
-  #createClientServer(): Server {
-    const open = this.#openRoutes();
-    const api = apiRouter({
-      settings: this.#settings,
-      broker: this.#adapters.broker,
-      registry: this.#adapters.registry,
-      control: new ClientControl(this.#services.bus),
-      describe: () => this.#describe(),
-      onRequest: (method, outcome) => this.#metrics.apiRequests.inc({ method, outcome }),
-    });
-    return createHttpServer({
-      router: (path) => api(path) ?? open.get(path) ?? websocketRoute(path) ?? this.#deps.extraRoutes?.(path),
-      onUpgrade: (request, stream, head) => this.#websockets.handleUpgrade(request, stream, head),
-      isLeaving: () => this.#isGateClosed,
-      onFault: (error) => this.#onFault(error),
-    });
+  /** Makes connections. Their number in logs is not their session: who knows that may speak for the client. */
+  #opener(): (socket: Socket) => Connection {
+    const deps = this.#connectionDeps();
+    let opened = 0;
+    return (socket) => {
+      opened += 1;
+      const connection = new Connection({ session: randomUUID(), logId: opened }, socket, deps);
+      this.#table.add(connection);
+      this.#metrics.handshakes.inc({ transport: socket.transport });
+      const { remoteAddress, transport } = socket;
+      this.#deps.log.debug({ connection: connection.logId, remote: remoteAddress, transport }, "connection opened");
+      return connection;
+    };
   }
 
   #createControlServer(): Server {
@@ -272,7 +271,7 @@ class GatewayApp implements Gateway {
       requestDrain: (request) => {
         const isTaken = this.#drainer.request(request);
         // Callers that keep a connection they seldom use would find it cut when the pod goes (DRN7).
-        if (isTaken) this.#clientServer.closeIdleConnections();
+        if (isTaken) this.#clientPort.closeIdleConnections();
         this.#deps.log.info({ ...request, isTaken }, "drain requested");
         return isTaken;
       },

@@ -3,9 +3,15 @@ import { CLIENT_PORT, CONTROL_PORT, type GatewayConfig } from "@belay/protocol/c
 import { z } from "zod";
 import { type AuthConfig, authConfig } from "./config/auth.ts";
 import { channels, type ChannelRules } from "./config/channels.ts";
+import { type ProxiesSettings, proxiesSchema } from "./config/proxies.ts";
+import { type TlsSettings, tlsSchema } from "./config/tls.ts";
+import { type TransportsSettings, transportsSchema } from "./config/transports.ts";
 
 /** A GatewayConfig with every default filled in. */
 export interface Config {
+  readonly transports: TransportsSettings;
+  readonly tls: TlsSettings;
+  readonly proxies: ProxiesSettings;
   readonly listen: { readonly host: string; readonly port: number };
   readonly control: { readonly host: string; readonly port: number; readonly tokenFile?: string | undefined };
   readonly auth: AuthConfig;
@@ -49,6 +55,9 @@ const redisBroker = z.strictObject({
 });
 
 const schema: z.ZodType<Config> = z.strictObject({
+  transports: transportsSchema.prefault({}),
+  tls: tlsSchema.prefault({}),
+  proxies: proxiesSchema.prefault({}),
   listen: z.strictObject({ host: host.default("0.0.0.0"), port: integer(0, 65_535, CLIENT_PORT) }).prefault({}),
   control: z
     .strictObject({ host: host.default("0.0.0.0"), port: integer(0, 65_535, CONTROL_PORT), tokenFile: file.optional() })

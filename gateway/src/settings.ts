@@ -5,6 +5,7 @@ import { parseKeys, type VerificationKey } from "./auth/verification-key.ts";
 import type { ChannelTable } from "./channels/namespace.ts";
 import type { Config } from "./config.ts";
 import { type CompiledConfig, ConfigCompiler } from "./config-compiler.ts";
+import { type Certificate, certificateProblem } from "./config/certificate.ts";
 
 export interface Settings {
   readonly config: Config;
@@ -17,6 +18,8 @@ export interface Settings {
   /** Keys of `auth.keys`. */
   readonly tokenKeys?: readonly VerificationKey[];
   readonly redisUrl?: string;
+  /** Of the client port. */
+  readonly certificate?: Certificate;
   /** The pod's traffic label is `off`: the drain gate is closed. */
   readonly isTrafficOff: boolean;
 }
@@ -59,27 +62,32 @@ async function readNamedFiles(
   { config, channels, hash: configHash }: Extract<CompiledConfig, { ok: true }>,
 ): Promise<LoadedSettings> {
   const files = new NamedFiles();
-  const [apiKey, controlToken, hmac, redisUrl, labels, tokenKeys] = await Promise.all([
+  const [apiKey, controlToken, hmac, redisUrl, labels, tokenKeys, certificate] = await Promise.all([
     files.secret("api.keyFile", config.api.keyFile),
     files.secret("control.tokenFile", config.control.tokenFile),
     files.secret("auth.hmacSecretFile", config.auth.hmacSecretFile),
     files.secret("broker.urlFile", config.broker.type === "redis" ? config.broker.urlFile : undefined),
     files.text("podLabelsFile", config.podLabelsFile),
     readTokenKeys(files, config.auth),
+    files.certificate(config.tls),
   ]);
   if (files.problems.length > 0) return { ok: false, configHash, problems: files.problems };
   const settings: Settings = {
     config,
     configHash,
     channels,
-    ...(apiKey !== undefined && { apiKey }),
-    ...(controlToken !== undefined && { controlToken }),
+    ...present({ apiKey, controlToken, redisUrl, certificate }),
     ...(hmac !== undefined && { hmacSecret: new TextEncoder().encode(hmac) }),
-    ...(redisUrl !== undefined && { redisUrl }),
     tokenKeys,
     isTrafficOff: isTrafficOff(labels ?? ""),
   };
   return { ok: true, settings, files: [path, ...files.paths] };
+}
+
+/** Only what is there. */
+function present<T extends object>(values: T): { readonly [K in keyof T]?: Exclude<T[K], undefined> } {
+  const entries = Object.entries(values).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], undefined> };
 }
 
 async function readTokenKeys(files: NamedFiles, { keys = [] }: Config["auth"]): Promise<readonly VerificationKey[]> {
@@ -106,6 +114,19 @@ class NamedFiles {
     const text = await readText(path);
     if (text === undefined) this.problems.push(`${key} must be a readable file, was: ${path}`);
     return text;
+  }
+
+  /** Both or nothing; replaced one after the other they may not fit for a moment, and the next reading finds that they do. */
+  async certificate({ certFile, keyFile }: Config["tls"]): Promise<Certificate | undefined> {
+    const cert = await this.text("tls.certFile", certFile);
+    const key = await this.text("tls.keyFile", keyFile);
+    if (cert === undefined || key === undefined) return undefined;
+    const problem = certificateProblem({ cert, key });
+    if (problem === undefined) return { cert, key };
+    this.problems.push(
+      `tls.${problem.file} ${problem.problem}, was: ${String(problem.file === "certFile" ? certFile : keyFile)}`,
+    );
+    return undefined;
   }
 
   /** Without the newline that editors and `echo` leave at the end. */

@@ -129,7 +129,7 @@ export class RecoveringClient {
     const socket = new ClientSocket((line) => {
       if (this.#connection === connection) this.#check(JSON.parse(line) as Line);
     });
-    const connection = new Connection("s", socket, deps);
+    const connection = new Connection({ session: "s", logId: 1 }, socket, deps);
     connection.accept({ user: "u", client: "c" }, { kind: "ping", id: 1 });
     return connection;
   }

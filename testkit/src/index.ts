@@ -15,9 +15,12 @@ export {
   startGatewayProcess,
 } from "./gateway.ts";
 export { type Received, type SeenClosing, TestClient } from "./test-client.ts";
+export { type StreamOptions, TestStream } from "./test-stream.ts";
 export { ControlPlane, type ControlPlaneClient, controlPlaneBinaries } from "./kube/control-plane.ts";
 export { kubeContract, type KubeSubject } from "./kube/kube-contract.ts";
 export { type Fault, MemoryKube } from "./kube/memory-kube.ts";
 export { FakeClock, settle } from "./kube/fake-clock.ts";
 export { clientFrame, exchange, type RawTalk, rawTalk } from "./raw-socket.ts";
 export { invalidChanges, type InvalidCluster, invalidClusters } from "./kube/invalid-clusters.ts";
+export { servingCertificate } from "./certificate.ts";
+export { RoundRobin } from "./round-robin.ts";

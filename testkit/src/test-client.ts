@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import type { ConnectionOptions } from "node:tls";
 import { type ClientOptions, WebSocket } from "ws";
 
 /** A reply or push as it came, parsed. */
@@ -14,6 +15,9 @@ export interface SeenClosing {
   readonly code: number;
   readonly reason: string;
 }
+
+/** Those of ws, and of the TLS below it. */
+export type TestClientOptions = ClientOptions & Pick<ConnectionOptions, "servername">;
 
 /** A client that speaks the wire by hand: everything it got is kept in order, nothing is answered for it but pings. */
 export class TestClient implements AsyncDisposable {
@@ -40,7 +44,7 @@ export class TestClient implements AsyncDisposable {
   }
 
   /** Resolves when the WebSocket is open; nothing is sent. */
-  static async open(url: string, options: ClientOptions = {}): Promise<TestClient> {
+  static async open(url: string, options: TestClientOptions = {}): Promise<TestClient> {
     const socket = new WebSocket(url, { perMessageDeflate: false, ...options });
     const client = new TestClient(socket);
     await once(socket, "open");

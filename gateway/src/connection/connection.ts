@@ -17,6 +17,7 @@ import { admit, type Identity, NEW_SESSION, type Session } from "../session/sess
 import { closeSubscription } from "../subscription/close-subscription.ts";
 import type { Subscription } from "../subscription/subscription.ts";
 import type { Socket, SocketEvents } from "../transport/socket.ts";
+import { closeOfError } from "./close-of-error.ts";
 import { CommandQueue } from "./command-queue.ts";
 import { ExpiryWatch } from "./expiry-watch.ts";
 import type { FlushLoop } from "./flush.ts";
@@ -45,11 +46,19 @@ export interface ConnectionObserver {
   onClosed(connection: Connection, code: number): void;
 }
 
+export interface ConnectionNames {
+  /** A secret between the node and its client: whoever knows it may speak for the client where that speaks by POST. */
+  readonly session: string;
+  readonly logId: number;
+}
+
 const NO_HEADERS: ReadonlyMap<string, string> = new Map();
 
 /** One socket and its client: decodes frames, admits commands, queues replies. Knows neither HTTP nor ws. */
 export class Connection implements ClientConnection, SocketEvents {
   readonly session: string;
+  /** Names the connection in logs of this process. */
+  readonly logId: number;
   readonly socket: Socket;
   readonly subscriptions: Map<string, Subscription> = new Map();
   readonly sink: LineSink;
@@ -64,8 +73,9 @@ export class Connection implements ClientConnection, SocketEvents {
   #held: Command[] = [];
   #session: Session = NEW_SESSION;
 
-  constructor(session: string, socket: Socket, deps: ConnectionDeps) {
+  constructor({ session, logId }: ConnectionNames, socket: Socket, deps: ConnectionDeps) {
     this.session = session;
+    this.logId = logId;
     this.socket = socket;
     this.#deps = deps;
     const { services, flushLoop, wheel } = deps;
@@ -148,6 +158,7 @@ export class Connection implements ClientConnection, SocketEvents {
   }
 
   refuse(id: number, error: ErrorReply): void {
+    if (this.socket.isUnidirectional) return this.close(closeOfError(error));
     this.#closeSubscriptions();
     this.#session = { state: "refused" };
     this.#held = [];
@@ -238,7 +249,7 @@ export class Connection implements ClientConnection, SocketEvents {
   }
 
   #onFault(command: Command, error: unknown): void {
-    this.#deps.services.log.error({ connection: this.session, command: command.kind, err: error }, "command failed");
+    this.#deps.services.log.error({ connection: this.logId, command: command.kind, err: error }, "command failed");
     if ("id" in command && command.id > 0 && this.isOpen) this.replyError(command.id, ERROR.internal);
   }
 

@@ -13,6 +13,7 @@ import { type OpenOutcome, openSubscription } from "../subscription/open-subscri
 import { Subscription } from "../subscription/subscription.ts";
 import { type Identified, identify, type Identifying } from "./identify.ts";
 import { lookupRefusal } from "./lookup-refusal.ts";
+import { namedSubscriptions } from "./named-subscriptions.ts";
 import type { ClientConnection, Handler, Services } from "./services.ts";
 
 export const connect: Handler<ConnectCommand> = (connection, command, services) => {
@@ -45,6 +46,8 @@ function admit(
   const { subs, ...claims } = identified.claims;
   const identity: Identity = { ...claims, client };
   const accepting = { connection, command, identity, data: identified.data };
+  if (connection.socket.isUnidirectional && command.subs !== undefined)
+    return acceptNamed({ ...accepting, subs }, services);
   if (subs !== undefined && subs.size > 0) return acceptSubscribed({ ...accepting, subs }, services);
   accept(accepting, [], services);
   return undefined;
@@ -56,6 +59,17 @@ interface Accepting {
   readonly identity: Identity;
   /** Of the connect hook, for the client. */
   readonly data: Buffer | undefined;
+}
+
+async function acceptNamed(
+  accepting: Accepting & { readonly subs: ReadonlyMap<string, ServerSubscription> | undefined },
+  services: Services,
+): Promise<void> {
+  const { connection, command } = accepting;
+  const named = await namedSubscriptions({ ...accepting, granted: accepting.subs ?? new Map() }, services);
+  if (!connection.isOpen) return undefined;
+  if (named.ok) return acceptSubscribed({ ...accepting, subs: named.subs }, services);
+  return refuse(connection, command.id, { error: named.error });
 }
 
 type Outcomes = readonly (readonly [string, OpenOutcome])[];

@@ -26,7 +26,7 @@ export interface ConnectionSocket {
 
 /** What a handler may do to the connection whose command it carries out. */
 export interface ClientConnection extends HubClient {
-  /** Id in logs and in the connect reply; another than the client id, which other clients see. */
+  /** Secret of this connection, in its connect reply only; another than the client id, which other clients see. */
   readonly session: string;
   readonly isOpen: boolean;
   readonly identity: Identity | undefined;

@@ -30,7 +30,7 @@ export const subscribe: Handler<SubscribeCommand> = (connection, command, servic
 };
 
 /** What needs nobody to be asked. */
-function refuseEarly(
+export function refuseEarly(
   connection: ClientConnection,
   { channel, type = 0 }: SubscribeCommand,
   lookup: ChannelLookup,
@@ -49,7 +49,7 @@ function refuseEarly(
   return undefined;
 }
 
-interface Subscribing {
+export interface Subscribing {
   readonly connection: ClientConnection;
   readonly command: SubscribeCommand;
   readonly identity: Identity;
@@ -96,13 +96,13 @@ async function open(
   outcome.activate();
 }
 
-type Allowed =
+export type Allowed =
   | ServerSubscription
   | { readonly error: ErrorReply }
   | { readonly close: { code: number; reason: string } };
 
 /** By the subscription token, else by the hook where the namespace asks it, else by the namespace's permissions. */
-async function authorize(subscribing: Subscribing, services: Services): Promise<Allowed> {
+export async function authorize(subscribing: Subscribing, services: Services): Promise<Allowed> {
   const { connection, command, identity, lookup } = subscribing;
   const { channel, token = "", data } = command;
   const { user, client } = identity;

@@ -34,9 +34,16 @@ export type Body =
   | { readonly ok: true; readonly text: string }
   | { readonly ok: false; readonly status: 400 | 413; readonly problem: string };
 
+/** Reads a request body of at most `maxBytes` as UTF-8; undefined when the client went away. Never rejects. */
+export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Body | undefined> {
+  const bytes = await readBytes(request, maxBytes);
+  if (bytes === "too large") return { ok: false, status: 413, problem: `body must have at most ${maxBytes} bytes` };
+  return bytes === undefined ? undefined : textOf(bytes);
+}
+
 /** Reads a request body of at most `maxBytes`; undefined when the client went away. Never rejects. */
-export function readBody(request: IncomingMessage, maxBytes: number): Promise<Body | undefined> {
-  const { promise, resolve } = Promise.withResolvers<Body | undefined>();
+export function readBytes(request: IncomingMessage, maxBytes: number): Promise<Buffer | "too large" | undefined> {
+  const { promise, resolve } = Promise.withResolvers<Buffer | "too large" | undefined>();
   const chunks: Buffer[] = [];
   let bytes = 0;
   request.on("data", (chunk: Buffer) => {
@@ -44,20 +51,18 @@ export function readBody(request: IncomingMessage, maxBytes: number): Promise<Bo
     if (bytes <= maxBytes) chunks.push(chunk);
     else {
       request.pause();
-      resolve({ ok: false, status: 413, problem: `body must have at most ${maxBytes} bytes` });
+      resolve("too large");
     }
   });
-  request.on("end", () => resolve(textOf(chunks)));
+  request.on("end", () => resolve(Buffer.concat(chunks)));
   request.on("error", () => resolve(undefined));
   request.on("close", () => resolve(undefined));
   return promise;
 }
 
-function textOf(chunks: readonly Buffer[]): Body {
-  const first = chunks[0];
-  const all = chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks);
-  return isUtf8(all)
-    ? { ok: true, text: all.toString("utf8") }
+function textOf(bytes: Buffer): Body {
+  return isUtf8(bytes)
+    ? { ok: true, text: bytes.toString("utf8") }
     : { ok: false, status: 400, problem: "body must be UTF-8" };
 }
 

@@ -13,8 +13,15 @@ export interface Route {
 /** Finds the route of a path. */
 export type Router = (path: string) => Route | undefined;
 
+interface Refusal {
+  readonly status: number;
+  readonly problem: string;
+}
+
 export interface HttpServerOptions {
   readonly router: Router;
+  /** Why a request is turned away before its route is looked for. */
+  readonly refusal?: (request: IncomingMessage, path: string) => Refusal | undefined;
   readonly onUpgrade?: (request: IncomingMessage, stream: Duplex, head: Buffer) => void;
   readonly onFault: (error: unknown) => void;
   /** The pod is being emptied: callers that keep connections open are sent elsewhere with their next answer (DRN7). */
@@ -54,23 +61,29 @@ export function createHttpServer(options: HttpServerOptions): Server {
   return server;
 }
 
-function serve(
-  { router, onFault, isLeaving }: HttpServerOptions,
-  request: IncomingMessage,
-  response: ServerResponse,
-): void {
+function serve(options: HttpServerOptions, request: IncomingMessage, response: ServerResponse): void {
+  const { router, refusal, onFault, isLeaving } = options;
   if (isLeaving?.() === true) response.setHeader("Connection", "close");
-  const route = router(splitUrl(request.url ?? "").path);
+  const { path } = splitUrl(request.url ?? "");
+  const refused = refusal?.(request, path);
+  if (refused !== undefined) {
+    sendText(request, response, refused.status, refused.problem);
+    return;
+  }
+  const route = router(path);
   if (route === undefined) sendText(request, response, 404, "no such path");
-  else if (!route.methods.includes(request.method ?? "")) {
-    response.setHeader("Allow", route.methods.join(", "));
-    sendText(request, response, 405, `method must be ${route.methods.join(" or ")}`);
-  } else {
+  else if (!route.methods.includes(request.method ?? "")) refuseMethod(route, request, response);
+  else {
     route.serve(request, response)?.catch((error: unknown) => {
       onFault(error);
       if (!response.headersSent) sendText(request, response, 500, "internal server error");
     });
   }
+}
+
+function refuseMethod({ methods }: Route, request: IncomingMessage, response: ServerResponse): void {
+  response.setHeader("Allow", methods.join(", "));
+  sendText(request, response, 405, `method must be ${methods.join(" or ")}`);
 }
 
 const CLIENT_ERRORS: Readonly<Record<string, string>> = {

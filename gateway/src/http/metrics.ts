@@ -1,3 +1,4 @@
+import { TRANSPORT_NAMES, type TransportName } from "@belay/protocol/control";
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { Route } from "./http-server.ts";
 import { send } from "./answer.ts";
@@ -5,6 +6,9 @@ import { send } from "./answer.ts";
 /** Numbers that are kept elsewhere and only read when someone asks. */
 export interface MetricSources {
   readonly connections: () => number;
+  readonly connectionsBy: (transport: TransportName) => number;
+  /** Seconds since 1970; undefined without one. */
+  readonly certificateEnd: () => number | undefined;
   readonly clients: () => number;
   readonly channels: () => number;
   readonly isBrokerConnected: () => boolean;
@@ -26,7 +30,9 @@ export class Metrics {
   readonly apiRequests: Counter<"method" | "outcome">;
   readonly publications: Counter;
   readonly configReloads: Counter<"outcome">;
-  readonly handshakes: Counter;
+  readonly handshakes: Counter<"transport">;
+  readonly refusedRequests: Counter<"reason">;
+  readonly emulationRequests: Counter<"result">;
   readonly duplicates: Counter;
   readonly gaps: Counter<"outcome">;
   readonly tokensRefused: Counter<"reason">;
@@ -52,7 +58,15 @@ export class Metrics {
     this.configReloads = counter("config_reloads_total", "Changes of the configuration, accepted and refused.", [
       "outcome",
     ]);
-    this.handshakes = counter("handshakes_total", "Sockets accepted.");
+    this.handshakes = counter("handshakes_total", "Sockets accepted, by transport.", ["transport"]);
+    this.refusedRequests = counter(
+      "refused_requests_total",
+      "Connections and requests refused before they were served, by reason.",
+      ["reason"],
+    );
+    this.emulationRequests = counter("emulation_requests_total", "POSTs of clients of HTTP streams, by result.", [
+      "result",
+    ]);
     this.duplicates = counter("duplicates_total", "Publications that the broker brought twice; dropped.");
     this.gaps = counter("gaps_total", "Holes in a channel's order: filled from history, or lost and told.", [
       "outcome",
@@ -84,6 +98,7 @@ export class Metrics {
         },
       });
     gauge("connections", "Open sockets.", sources.connections);
+    this.#clientPortGauges(sources);
     gauge("clients", "Connected clients.", sources.clients);
     gauge("channels", "Channels with a subscriber here.", sources.channels);
     gauge("broker_connected", "1 while the broker is reached.", sources.isBrokerConnected);
@@ -91,6 +106,25 @@ export class Metrics {
     gauge("token_keys", "Keys that tokens may be signed with.", sources.tokenKeys);
     gauge("revocations", "Revocations and blocks known here.", sources.revocations);
     gauge("draining", "1 while a drain is under way or done.", sources.isDraining);
+  }
+
+  #clientPortGauges({ connectionsBy, certificateEnd }: MetricSources): void {
+    const registers = [this.#registry];
+    const byTransport: Gauge<"transport"> = new Gauge({
+      name: "belay_gateway_transport_connections",
+      help: "Open sockets, by transport.",
+      labelNames: ["transport"],
+      registers,
+      collect: () => {
+        for (const transport of TRANSPORT_NAMES) byTransport.set({ transport }, connectionsBy(transport));
+      },
+    });
+    const end: Gauge = new Gauge({
+      name: "belay_gateway_tls_certificate_end_seconds",
+      help: "When the certificate of the client port ends, seconds since 1970; 0 without one.",
+      registers,
+      collect: () => end.set(certificateEnd() ?? 0),
+    });
   }
 
   /** Counters whose hot path is a plain number. */

@@ -1,4 +1,4 @@
-import { WEBSOCKET_PATH } from "../transport/handshake.ts";
+import { WEBSOCKET_PATHS } from "../transport/handshake.ts";
 import { sendText } from "./answer.ts";
 import type { Route } from "./http-server.ts";
 
@@ -11,7 +11,7 @@ const ROUTE: Route = {
   },
 };
 
-/** The WebSocket path asked for without an upgrade (HS4). */
+/** A WebSocket path asked for without an upgrade (HS4). */
 export function websocketRoute(path: string): Route | undefined {
-  return path === WEBSOCKET_PATH ? ROUTE : undefined;
+  return WEBSOCKET_PATHS.has(path) ? ROUTE : undefined;
 }

@@ -4,7 +4,7 @@ import { MAX_REPLIES_PER_FRAME, MAX_REPLY_FRAME_BYTES } from "@belay/protocol";
 export interface FrameBatch {
   /** Everything, headers included. */
   readonly wire: Buffer;
-  /** Where each frame's payload stands in `wire`. */
+  /** Where each frame's payload stands in `wire`; empty where it stands there in another form. */
   readonly payloads: readonly PayloadRange[];
   /** Replies and pushes in it. */
   readonly lines: number;

@@ -1,6 +1,7 @@
 /** Whether an HTTP upgrade becomes a connection (HS1–HS3). Pure: the request in, the verdict out. */
 
 export const WEBSOCKET_PATH = "/connection/websocket";
+export const UNI_WEBSOCKET_PATH = "/connection/uni_websocket";
 export const JSON_SUBPROTOCOL = "centrifuge-json";
 
 export interface UpgradeRequest {
@@ -14,10 +15,12 @@ export interface UpgradeRequest {
 }
 
 export interface UpgradeRefusal {
-  readonly status: 400 | 404 | 405 | 426 | 503;
+  readonly status: 400 | 403 | 404 | 405 | 426 | 503;
   readonly problem: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
+
+export const WEBSOCKET_PATHS: ReadonlySet<string> = new Set([WEBSOCKET_PATH, UNI_WEBSOCKET_PATH]);
 
 /** 16 bytes in base64. */
 const KEY = /^[+/0-9A-Za-z]{22}==$/;
@@ -25,7 +28,7 @@ const KEY = /^[+/0-9A-Za-z]{22}==$/;
 /** Undefined when the upgrade may go on. */
 export function judgeUpgrade(request: UpgradeRequest): UpgradeRefusal | undefined {
   const { path, query } = splitUrl(request.url);
-  if (path !== WEBSOCKET_PATH) return { status: 404, problem: "no such path" };
+  if (!WEBSOCKET_PATHS.has(path)) return { status: 404, problem: "no such path" };
   if (request.method !== "GET") return { status: 405, problem: "method must be GET", headers: { Allow: "GET" } };
   if (request.upgrade?.toLowerCase() !== "websocket") return { status: 400, problem: "upgrade must be websocket" };
   if (request.version !== "13") {

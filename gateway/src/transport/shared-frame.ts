@@ -26,6 +26,11 @@ export function writeBatch(socket: WebSocket, batch: FrameBatch, isBinary: boole
     raw.write(batch.wire);
     return "raw";
   }
+  if (batch.payloads.length === 0) {
+    // Only the finished bytes make sense, and there is no place for them now: to go on would lose a message without a word.
+    socket.terminate();
+    return "closed";
+  }
   for (const { start, end } of batch.payloads) {
     socket.send(batch.wire.subarray(start, end), { binary: isBinary, compress: false });
   }

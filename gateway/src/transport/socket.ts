@@ -1,8 +1,6 @@
 import type { Codec } from "@belay/protocol";
+import type { TransportName } from "@belay/protocol/control";
 import type { FrameBatch, Framing } from "./framing.ts";
-
-/** How a client is connected. */
-export type TransportName = "websocket" | "sse" | "http_stream" | "uni_websocket" | "uni_sse" | "uni_http_stream";
 
 /** The port between a connection and whatever carries its bytes. Nothing here throws. */
 export interface Socket {

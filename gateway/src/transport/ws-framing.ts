@@ -71,3 +71,11 @@ function writeLength(wire: Buffer, at: number, payloadBytes: number): number {
   }
   return header;
 }
+
+/** Header of one frame; `first` holds FIN, the reserved bits and the opcode. */
+export function frameHeader(first: number, payloadBytes: number): Buffer {
+  const header = Buffer.alloc(headerBytes(payloadBytes));
+  header[0] = first;
+  writeLength(header, 0, payloadBytes);
+  return header;
+}

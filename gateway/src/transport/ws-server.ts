@@ -1,17 +1,27 @@
 import { type IncomingMessage, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { type ServerOptions, type WebSocket, WebSocketServer } from "ws";
-import { type Codec, JSON_CODEC } from "@belay/protocol";
-import type { FrameBatch, Framing } from "./framing.ts";
-import { JSON_SUBPROTOCOL, judgeUpgrade, type UpgradeRefusal } from "./handshake.ts";
-import { writeBatch } from "./shared-frame.ts";
+import { JSON_CODEC } from "@belay/protocol";
+import type { Admission } from "../access/admission.ts";
+import { type Deflation, deflateFraming } from "./deflate-framing.ts";
+import type { Framing } from "./framing.ts";
+import { JSON_SUBPROTOCOL, judgeUpgrade, splitUrl, UNI_WEBSOCKET_PATH, type UpgradeRefusal } from "./handshake.ts";
+import { plainHeaders } from "./plain-headers.ts";
 import type { Socket, SocketEvents } from "./socket.ts";
+import { uniConnectFrame } from "./stream-request.ts";
+import { canAgreeOnDeflate, DEFLATE_AGREEMENT } from "./websocket-deflate.ts";
+import { WebsocketSocket, type WebsocketSocketOptions } from "./websocket-socket.ts";
 import { WS_TEXT } from "./ws-framing.ts";
+
+type WebsocketTransport = WebsocketSocketOptions["transport"];
 
 export interface WsServerOptions {
   readonly maxMessageBytes: number;
   /** Makes the connection that lives on an accepted socket. */
   readonly open: (socket: Socket) => SocketEvents;
+  readonly admit: (request: IncomingMessage, transport: WebsocketTransport) => Admission;
+  /** Of sockets opened from now on; undefined for none. */
+  readonly deflation: () => Deflation | undefined;
   /** While it is set no upgrade is accepted (the process is about to end). */
   readonly refusal: () => UpgradeRefusal | undefined;
 }
@@ -24,6 +34,8 @@ export class WsServer {
   readonly #options: WsServerOptions;
   readonly #server: WebSocketServer;
   readonly #sockets = new Set<WebSocket>();
+  /** Sockets with the same framing share batches, so that there is one for each setting. */
+  readonly #deflating = new Map<string, Framing>();
 
   constructor(options: WsServerOptions) {
     this.#options = options;
@@ -49,14 +61,41 @@ export class WsServer {
 
   handleUpgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
     stream.on("error", ignore);
-    const refusal = this.#options.refusal() ?? judgeUpgrade(upgradeOf(request));
-    if (refusal !== undefined) refuseUpgrade(stream, refusal);
-    else {
-      this.#server.handleUpgrade(request, stream, head, (ws) => {
-        stream.off("error", ignore);
-        this.#onOpen(ws, request);
-      });
+    const upgrade = this.#judge(request);
+    if ("status" in upgrade) {
+      refuseUpgrade(stream, upgrade);
+      return;
     }
+    const deflation = canAgreeOnDeflate(request.headers["sec-websocket-extensions"])
+      ? this.#options.deflation()
+      : undefined;
+    this.#server.options.perMessageDeflate = deflation === undefined ? false : DEFLATE_AGREEMENT;
+    this.#server.handleUpgrade(request, stream, head, (ws) => {
+      stream.off("error", ignore);
+      const framing = deflation === undefined ? WS_TEXT : this.#deflatingFraming(deflation);
+      this.#onOpen(new WebsocketSocket(ws, { ...upgrade, framing }), ws, upgrade.firstFrame);
+    });
+  }
+
+  #judge(request: IncomingMessage): UpgradeRefusal | AcceptedUpgrade {
+    const refusal = this.#options.refusal() ?? judgeUpgrade(upgradeOf(request));
+    if (refusal !== undefined) return refusal;
+    const { path, query } = splitUrl(request.url ?? "");
+    const transport = path === UNI_WEBSOCKET_PATH ? "uni_websocket" : "websocket";
+    const admission = this.#options.admit(request, transport);
+    if (!admission.ok) return { status: admission.status, problem: admission.problem };
+    const connect = query.get("cf_connect");
+    if (transport === "websocket" || connect === null) return accepted(request, transport, admission.client.address);
+    const firstFrame = uniConnectFrame(connect);
+    if (firstFrame === undefined) return { status: 400, problem: "cf_connect must be a connect request" };
+    return { ...accepted(request, transport, admission.client.address), firstFrame };
+  }
+
+  #deflatingFraming(deflation: Deflation): Framing {
+    const key = `${deflation.level} ${deflation.thresholdBytes}`;
+    const framing = this.#deflating.get(key) ?? deflateFraming(WS_TEXT, deflation);
+    this.#deflating.set(key, framing);
+    return framing;
   }
 
   /** Drops every socket that is left. */
@@ -64,10 +103,11 @@ export class WsServer {
     for (const ws of this.#sockets) ws.terminate();
   }
 
-  #onOpen(ws: WebSocket, request: IncomingMessage): void {
+  #onOpen(socket: WebsocketSocket, ws: WebSocket, firstFrame: Buffer | undefined): void {
     this.#sockets.add(ws);
-    const events = this.#options.open(new WsSocket(ws, request));
-    ws.on("message", (data, isBinary) => events.onMessage(data as Buffer, isBinary));
+    const events = this.#options.open(socket);
+    if (socket.isUnidirectional) hearOnce(ws, events, firstFrame);
+    else ws.on("message", (data, isBinary) => events.onMessage(data as Buffer, isBinary));
     // "close" follows every error and is what counts.
     ws.on("error", ignore);
     ws.on("close", (code) => {
@@ -77,57 +117,29 @@ export class WsServer {
   }
 }
 
-class WsSocket implements Socket {
-  readonly transport = "websocket";
-  readonly isUnidirectional = false;
-  readonly codec: Codec = JSON_CODEC;
-  readonly framing: Framing = WS_TEXT;
-  readonly remoteAddress: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly #ws: WebSocket;
+/** An upgrade that may go on, and what the socket is made of. */
+type AcceptedUpgrade = Omit<WebsocketSocketOptions, "framing"> & {
+  /** The query brought the connect request already. */
+  readonly firstFrame?: Buffer;
+};
 
-  constructor(ws: WebSocket, request: IncomingMessage) {
-    this.#ws = ws;
-    this.remoteAddress = request.socket.remoteAddress ?? "";
-    this.headers = headersOf(request);
-  }
+function accepted({ headers }: IncomingMessage, transport: WebsocketTransport, remoteAddress: string): AcceptedUpgrade {
+  return { transport, remoteAddress, codec: JSON_CODEC, headers: plainHeaders(headers) };
+}
 
-  get bufferedBytes(): number {
-    return this.#ws.bufferedAmount;
-  }
-
-  send(batch: FrameBatch): void {
-    writeBatch(this.#ws, batch, this.framing.isBinary);
-  }
-
-  close(code: number, reason: string): void {
-    // A paused socket would never see the peer's close frame.
-    this.#ws.resume();
-    this.#ws.close(code, reason);
-  }
-
-  terminate(): void {
-    this.#ws.terminate();
-  }
-
-  pause(): void {
-    this.#ws.pause();
-  }
-
-  resume(): void {
-    this.#ws.resume();
+/** A client that only listens says its connect request, or nothing where the query had it; the rest is dropped (UNI1). */
+function hearOnce(ws: WebSocket, events: SocketEvents, firstFrame: Buffer | undefined): void {
+  if (firstFrame !== undefined) events.onMessage(firstFrame, false);
+  else {
+    ws.once("message", (data, isBinary) => {
+      const frame = data as Buffer;
+      events.onMessage(isBinary ? frame : (uniConnectFrame(frame.toString("utf8")) ?? frame), isBinary);
+    });
   }
 }
 
 function ignore(): void {
   // Nothing to do: the socket's close event tells the rest.
-}
-
-/** One text for each name; of a repeated header all values. */
-function headersOf({ headers }: IncomingMessage): Readonly<Record<string, string>> {
-  return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(", ") : (value ?? "")]),
-  );
 }
 
 function upgradeOf({ method = "", url = "", headers }: IncomingMessage): Parameters<typeof judgeUpgrade>[0] {

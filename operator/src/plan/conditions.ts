@@ -139,7 +139,9 @@ function degraded({ observed, collisions, target, configHash }: ConditionInput):
 }
 
 function missingSecret({ field, name, key, state }: Observed["references"][number], namespace: string): string {
-  const create = `kubectl -n ${namespace} create secret generic ${name} --from-literal=${key}=…`;
+  const isCertificate = field === "spec.tls.secretRef";
+  const kind = isCertificate ? `tls ${name} --cert=… --key=…` : `generic ${name} --from-literal=${key}=…`;
+  const create = `kubectl -n ${namespace} create secret ${kind}`;
   return state === "no secret"
     ? `${field}: Secret "${name}" does not exist in namespace "${namespace}": create it with \`${create}\`, or name another one`
     : `${field}: Secret "${name}" has no key "${key}": add the key, or name another one in ${field}.key`;

@@ -29,6 +29,12 @@ test.each<[string, unknown, Found, string]>([
   expect(clientEndpoint(observed([], { spec: { service: parsed.service }, ...found }))).toEqual({ url });
 });
 
+test("[ST1] pods that end TLS are reached by wss", () => {
+  const { service: spec, tls } = specSchema.parse({ tls: { secretRef: { name: "cert" } } });
+  const endpoint = clientEndpoint(observed([], { spec: { service: spec, ...(tls && { tls }) }, service }));
+  expect(endpoint).toEqual({ url: "wss://198.18.128.7:8000/connection/websocket" });
+});
+
 test.each<[string, unknown, Found, string]>([
   ["no Service", {}, { service: undefined }, "does not exist yet"],
   ["no cluster address", {}, { service: { ...service, clusterIP: "" } }, "no address yet"],

@@ -1,3 +1,4 @@
+import type { RealtimeCluster } from "../api/v1alpha1/realtime-cluster.ts";
 import type { Observed } from "./observed.ts";
 
 /** Path of the WebSocket transport. */
@@ -10,6 +11,7 @@ export function clientEndpoint({
   nodeAddress,
 }: Observed): { readonly url: string } | { readonly missing: string } {
   const { type, port } = cluster.spec.service;
+  const url = (host: string, at: number): { readonly url: string } => ({ url: clientUrl(cluster.spec.tls, host, at) });
   if (service === undefined) return { missing: "the Service does not exist yet" };
   switch (type) {
     case "ClusterIP":
@@ -28,7 +30,8 @@ export function clientEndpoint({
   }
 }
 
-function url(host: string, port: number): { readonly url: string } {
+/** `wss` where the pods end TLS; what a proxy in front of the Service does is not known here. */
+function clientUrl(tls: RealtimeCluster["spec"]["tls"], host: string, port: number): string {
   const name = host.includes(":") ? `[${host}]` : host;
-  return { url: `ws://${name}:${port}${PATH}` };
+  return `${tls?.secretRef === undefined ? "ws" : "wss"}://${name}:${port}${PATH}`;
 }

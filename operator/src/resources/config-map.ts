@@ -31,6 +31,22 @@ function gatewayConfig({ metadata: { namespace, name }, spec }: RealtimeCluster)
     drain: { ratePerSecond: spec.drain.ratePerSecond, deadlineSeconds: spec.drain.deadlineSeconds },
     ...(channelsSection && { channels: channelsSection }),
     podLabelsFile: paths.podLabels,
+    ...clientPort(spec),
+  };
+}
+
+/** Sections that a gateway of an older image does not know are written only where they are used. */
+function clientPort({ transports, tls, proxies }: RealtimeCluster["spec"]): GatewayConfig {
+  return {
+    ...(transports && { transports }),
+    ...(tls && {
+      tls: {
+        ...(tls.secretRef && { certFile: paths.tlsCertificate, keyFile: paths.tlsKey }),
+        ...(tls.requireTLS !== undefined && { requireTLS: tls.requireTLS }),
+        minVersion: tls.minVersion,
+      },
+    }),
+    ...(proxies && { proxies }),
   };
 }
 

@@ -11,6 +11,7 @@ export const directories = {
 /** Directories of Secrets that not every cluster has. */
 export const optionalDirectories = {
   tokenKeys: "/etc/belay/token-keys",
+  tls: "/etc/belay/tls",
 } as const;
 
 export const paths = {
@@ -20,6 +21,8 @@ export const paths = {
   hmac: "/etc/belay/auth/hmac",
   redisUrl: "/etc/belay/redis/url",
   podLabels: "/etc/belay/pod/labels",
+  tlsCertificate: "/etc/belay/tls/tls.crt",
+  tlsKey: "/etc/belay/tls/tls.key",
 } as const;
 
 /** Named by the Secret, not by the place in the list: pods of two revisions read one configuration. */

@@ -84,9 +84,10 @@ function container({ cluster: { spec }, installation }: Blueprint, revision: str
     ],
     resources: spec.gateway.resources,
     securityContext: containerSecurity,
-    // Readiness by the port that clients use; every second, because a drained pod is removed once it is seen not ready.
+    // By the control port: the client port may want TLS, or a PROXY header from the very address that probes come from. Every
+    // second, because a drained pod is removed once it is seen not ready.
     readinessProbe: {
-      httpGet: { path: "/readyz", port: "client" },
+      httpGet: { path: "/readyz", port: "control" },
       periodSeconds: 1,
       timeoutSeconds: 2,
       failureThreshold: 2,
@@ -109,8 +110,12 @@ function container({ cluster: { spec }, installation }: Blueprint, revision: str
 }
 
 /** Volume → directory. */
-function mounts({ auth }: RealtimeCluster["spec"]): Readonly<Record<string, string>> {
-  return { ...directories, ...(auth.keys && { "token-keys": optionalDirectories.tokenKeys }) };
+function mounts({ auth, tls }: RealtimeCluster["spec"]): Readonly<Record<string, string>> {
+  return {
+    ...directories,
+    ...(auth.keys && { "token-keys": optionalDirectories.tokenKeys }),
+    ...(tls?.secretRef && { tls: optionalDirectories.tls }),
+  };
 }
 
 function volumes({ metadata: { name }, spec }: RealtimeCluster): readonly object[] {
@@ -131,6 +136,14 @@ function volumes({ metadata: { name }, spec }: RealtimeCluster): readonly object
       downwardAPI: { items: [{ path: "labels", fieldRef: { fieldPath: "metadata.labels" } }] },
     },
     ...(spec.auth.keys === undefined ? [] : [tokenKeysVolume(spec.auth.keys)]),
+    ...(spec.tls?.secretRef === undefined
+      ? []
+      : [
+          secretVolume("tls", spec.tls.secretRef.name, [
+            { key: "tls.crt", path: "tls.crt" },
+            { key: "tls.key", path: "tls.key" },
+          ]),
+        ]),
   ];
 }
 

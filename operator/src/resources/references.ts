@@ -18,5 +18,9 @@ export function referencedSecrets({ spec }: RealtimeCluster): readonly SecretRef
     field: `spec.auth.keys[${at}].secretRef`,
     ...secretRef,
   }));
-  return [...redis, ...hmac, ...keys];
+  const certificate = spec.tls?.secretRef;
+  const tls = ["tls.crt", "tls.key"].flatMap((key) =>
+    certificate === undefined ? [] : [{ field: "spec.tls.secretRef", name: certificate.name, key }],
+  );
+  return [...redis, ...hmac, ...keys, ...tls];
 }

@@ -21,7 +21,7 @@ export function clientService(cluster: RealtimeCluster, servingRevision: string)
           port,
           targetPort: "client",
           protocol: "TCP",
-          appProtocol: "kubernetes.io/ws",
+          appProtocol: cluster.spec.tls?.secretRef === undefined ? "kubernetes.io/ws" : "kubernetes.io/wss",
           ...(nodePort !== undefined && { nodePort }),
         },
       ],

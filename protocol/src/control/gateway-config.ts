@@ -1,5 +1,8 @@
 import type { AuthConfig } from "./auth-config.ts";
 import type { ChannelsConfig } from "./channels-config.ts";
+import type { ProxiesConfig } from "./proxies-config.ts";
+import type { TlsConfig } from "./tls-config.ts";
+import type { TransportsConfig } from "./transports-config.ts";
 
 /**
  * The file a gateway reads (`--config FILE`, JSON). The operator writes it into a ConfigMap; a person may write it by hand.
@@ -7,6 +10,9 @@ import type { ChannelsConfig } from "./channels-config.ts";
  * within seconds of a change, the others at the next start.
  */
 export interface GatewayConfig {
+  readonly transports?: TransportsConfig;
+  readonly tls?: TlsConfig;
+  readonly proxies?: ProxiesConfig;
   /** Client port and address. Default `0.0.0.0:8000`. */
   readonly listen?: { readonly host?: string; readonly port?: number };
   /** Control port: /load, /drain and, as on the client port, /healthz, /readyz, /metrics. Default port 8001. */

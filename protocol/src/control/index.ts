@@ -5,6 +5,9 @@ export * from "./gateway-config.ts";
 export * from "./labels.ts";
 export * from "./load-report.ts";
 export * from "./stable-hash.ts";
+export * from "./proxies-config.ts";
+export * from "./tls-config.ts";
+export * from "./transports-config.ts";
 
 /** Ports of a gateway pod. */
 export const CLIENT_PORT = 8000;

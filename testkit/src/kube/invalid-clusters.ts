@@ -56,6 +56,36 @@ export const invalidClusters: readonly InvalidCluster[] = [
     refusal: "service.nodePort needs service.type NodePort or LoadBalancer",
   },
   {
+    title: "an origin without a scheme",
+    spec: { transports: { allowedOrigins: ["app.example"] } },
+    refusal: "spec.transports.allowedOrigins[0] in body should match",
+  },
+  {
+    title: "an unknown transport",
+    spec: { transports: { enabled: ["websocket", "carrier-pigeon"] } },
+    refusal: 'spec.transports.enabled[1]: Unsupported value: "carrier-pigeon"',
+  },
+  {
+    title: "a compression level of 0",
+    spec: { transports: { compression: { level: 0 } } },
+    refusal: "spec.transports.compression.level in body should be greater than or equal to 1",
+  },
+  {
+    title: "TLS 1.1",
+    spec: { tls: { minVersion: "1.1" } },
+    refusal: 'spec.tls.minVersion: Unsupported value: "1.1"',
+  },
+  {
+    title: "a network that is none",
+    spec: { proxies: { forwardedFrom: ["10.0.0.0/33"] } },
+    refusal: "must be an address or a network such as 10.0.0.0/8",
+  },
+  {
+    title: "an address of three numbers",
+    spec: { proxies: { proxyProtocolFrom: ["10.0.0"] } },
+    refusal: "must be an address or a network such as 10.0.0.0/8",
+  },
+  {
     title: "an unknown Redis type",
     spec: { redis: { type: "cluster" } },
     refusal: 'spec.redis.type: Unsupported value: "cluster"',

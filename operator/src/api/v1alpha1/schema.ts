@@ -9,6 +9,7 @@ import { autoscaling } from "./autoscaling-schema.ts";
 import { gateway, resources, storage } from "./gateway-schema.ts";
 import { namespaces, unprefixed } from "./namespaces-schema.ts";
 import type { RealtimeClusterSpec } from "./gen/types.ts";
+import { proxies, tls, transports } from "./transports-schema.ts";
 
 const service = z
   .strictObject({
@@ -117,6 +118,9 @@ export const specSchema: z.ZodType<RealtimeClusterSpec> = z
       .describe("Secrets with which the gateway image is pulled."),
     gateway: gateway.describe("The gateway pods."),
     service: service.default(service.parse({})).describe("The Service that clients connect to."),
+    transports: transports.exactOptional().describe("How clients may connect, and whose pages may."),
+    tls: tls.exactOptional().describe("TLS on the client port."),
+    proxies: proxies.exactOptional().describe("Who is believed about the addresses of clients."),
     redis: redis
       .default({ type: "managed" })
       .describe("Where messages cross pods: a Redis of the operator's, or yours."),

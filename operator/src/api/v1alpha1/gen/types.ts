@@ -111,6 +111,43 @@ export interface ServiceSpec {
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
+export interface CompressionSpec {
+  /** Compress frames to clients that offer permessage-deflate. */
+  readonly enabled: boolean;
+  /** Level of zlib: 1 is fastest. */
+  readonly level: number;
+  /** Smaller frames go uncompressed. */
+  readonly thresholdBytes: number;
+}
+
+export interface TransportsSpec {
+  /** Transports of the client port; all when absent. */
+  readonly enabled?: readonly ("websocket" | "sse" | "http_stream" | "uni_websocket" | "uni_sse" | "uni_http_stream")[];
+  /** Origins of pages that may connect: same-host, https://app.example, https://*.app.example (any sub-domain) or *. Only same-host when absent. A request without Origin comes from no page and may always connect. */
+  readonly allowedOrigins?: readonly string[];
+  /** permessage-deflate; off when absent. */
+  readonly compression?: CompressionSpec;
+}
+
+export interface TlsSpec {
+  /** Secret of type kubernetes.io/tls with which the pods end TLS; renewed certificates are used without a restart. Another Secret replaces the pods. */
+  readonly secretRef?: {
+    /** Name of a Secret in the same namespace. */
+    readonly name: string;
+  };
+  /** Refuse plain text, unless a proxy of proxies.forwardedFrom says https. Absent: whether there is a secretRef. Health checks stay open. */
+  readonly requireTLS?: boolean;
+  /** Oldest version of TLS. A change acts on new pods. */
+  readonly minVersion: "1.2" | "1.3";
+}
+
+export interface ProxiesSpec {
+  /** Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed. */
+  readonly forwardedFrom?: readonly string[];
+  /** Load balancers that begin every connection with a PROXY header, version 1 or 2. A connection of theirs without one is cut. */
+  readonly proxyProtocolFrom?: readonly string[];
+}
+
 export interface StorageSpec {
   /** Size of the volume, such as 1Gi. */
   readonly size: string | number;
@@ -350,6 +387,12 @@ export interface RealtimeClusterSpec {
   readonly gateway: GatewaySpec;
   /** The Service that clients connect to. */
   readonly service: ServiceSpec;
+  /** How clients may connect, and whose pages may. */
+  readonly transports?: TransportsSpec;
+  /** TLS on the client port. */
+  readonly tls?: TlsSpec;
+  /** Who is believed about the addresses of clients. */
+  readonly proxies?: ProxiesSpec;
   /** Where messages cross pods: a Redis of the operator's, or yours. */
   readonly redis: RedisSpec;
   /** Who may connect. */

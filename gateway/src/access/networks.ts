@@ -1,0 +1,52 @@
+import { BlockList, isIP } from "node:net";
+
+type Family = "ipv4" | "ipv6";
+
+interface Network {
+  readonly address: string;
+  readonly prefix: number;
+  readonly family: Family;
+}
+
+const IPV4 = { family: "ipv4", most: 32 } as const;
+const IPV6 = { family: "ipv6", most: 128 } as const;
+
+function prefixOf(text: string): number {
+  return /^\d{1,3}$/.test(text) ? Number(text) : Number.POSITIVE_INFINITY;
+}
+
+/** `10.0.0.0/8`, `fd00::/8` or a single address; undefined for anything else. */
+export function parseNetwork(text: string): Network | undefined {
+  const [address = "", prefixText, ...rest] = text.split("/");
+  const version = isIP(address);
+  if (version === 0 || rest.length > 0 || address.includes("%")) return undefined;
+  const { family, most } = version === 4 ? IPV4 : IPV6;
+  const prefix = prefixText === undefined ? most : prefixOf(prefixText);
+  return prefix <= most ? { address, prefix, family } : undefined;
+}
+
+/** An IP address as it is compared and shown: IPv4 inside IPv6 as IPv4, no zone; undefined for what is no address. */
+export function plainAddress(text: string): string | undefined {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(text)?.[1];
+  const address = mapped ?? text.replace(/%.*$/, "");
+  return isIP(address) === 0 ? undefined : address;
+}
+
+/** A set of networks. */
+export class Networks {
+  readonly isEmpty: boolean;
+  readonly #list = new BlockList();
+
+  /** What is no network is left out; the configuration has refused it before. */
+  constructor(texts: readonly string[]) {
+    const networks = texts.flatMap((text) => parseNetwork(text) ?? []);
+    this.isEmpty = networks.length === 0;
+    for (const { address, prefix, family } of networks) this.#list.addSubnet(address, prefix, family);
+  }
+
+  has(address: string | undefined): boolean {
+    if (this.isEmpty || address === undefined) return false;
+    const plain = plainAddress(address);
+    return plain !== undefined && this.#list.check(plain, isIP(plain) === 4 ? "ipv4" : "ipv6");
+  }
+}

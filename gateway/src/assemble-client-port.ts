@@ -1,0 +1,63 @@
+/** Puts together what the client port serves. */
+import { JSON_CODEC, PROTOBUF_CODEC } from "@belay/protocol";
+import { ClientPort } from "./client-port.ts";
+import type { GatewayDeps } from "./gateway.ts";
+import type { Services } from "./handlers/services.ts";
+import type { NodeInfo } from "./http/api-methods.ts";
+import { apiRouter } from "./http/api-server.ts";
+import type { Route } from "./http/http-server.ts";
+import type { Metrics } from "./http/metrics.ts";
+import type { OpenedConnection } from "./http/stream-routes.ts";
+import { ClientControl } from "./node/client-control.ts";
+import { EmulationRouter } from "./node/emulation.ts";
+import type { SettingsSource } from "./settings.ts";
+import { EmulatedSessions } from "./transport/emulated-sessions.ts";
+import type { Socket } from "./transport/socket.ts";
+
+export interface ClientPortParts {
+  readonly settings: SettingsSource;
+  readonly deps: GatewayDeps;
+  readonly services: Services;
+  readonly metrics: Metrics;
+  /** Makes the connection that lives on a socket. */
+  readonly open: (socket: Socket) => OpenedConnection;
+  readonly openRoutes: ReadonlyMap<string, Route>;
+  readonly describe: () => NodeInfo;
+  readonly isGateClosed: () => boolean;
+  readonly isClosing: () => boolean;
+}
+
+export function assembleClientPort(parts: ClientPortParts): ClientPort {
+  const { settings, deps, services, metrics, open, openRoutes, isGateClosed, isClosing } = parts;
+  const { bus, nodeId, registry } = services;
+  const sessions = new EmulatedSessions();
+  const api = apiRouter({
+    settings,
+    broker: services.broker,
+    registry,
+    control: new ClientControl(bus),
+    describe: parts.describe,
+    onRequest: (method, outcome) => metrics.apiRequests.inc({ method, outcome }),
+  });
+  return new ClientPort({
+    settings,
+    codecs: { json: JSON_CODEC, protobuf: PROTOBUF_CODEC },
+    sessions,
+    emulation: new EmulationRouter({
+      nodeId,
+      bus,
+      accept: (session, frame) => sessions.accept(session, frame),
+      liveNodes: async () => (await registry.liveNodes()).map(({ podUid }) => podUid),
+    }),
+    open,
+    openRoutes,
+    router: (path) => api(path) ?? deps.extraRoutes?.(path),
+    isLeaving: isGateClosed,
+    isClosing,
+    observer: {
+      onRefused: (reason) => metrics.refusedRequests.inc({ reason }),
+      onEmulation: (result) => metrics.emulationRequests.inc({ result }),
+      onFault: (error) => deps.log.error({ err: error }, "request failed"),
+    },
+  });
+}
