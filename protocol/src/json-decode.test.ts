@@ -96,3 +96,21 @@ test("[PAY1] payloads of every command are taken byte for byte", () => {
   });
   expect([subscribe, rpc, send]).toMatchObject([{ data: raw }, { data: raw }, { data: raw }]);
 });
+
+/** Frames of 64 KiB made to be slow: many members, many escapes, many nodes. */
+const slow: readonly (readonly [string, (index: number) => string, string, string])[] = [
+  ["subscriptions of connect", (index) => `"${index}":{}`, '{"id":1,"connect":{"subs":{', "}}}"],
+  ["headers", (index) => `"${index}":""`, '{"id":1,"connect":{"headers":{', "}}}"],
+  ["escaped keys", (index) => `"\\u0061${index}":1`, '{"id":1,"publish":{"data":1,', "}}"],
+  ["nodes of a filter", () => "{}", '{"id":1,"subscribe":{"tf":{"nodes":[', "]}}}"],
+  ["escaped quotes", () => `"${'\\"'.repeat(100)}"`, '{"id":1,"publish":{"data":[', "]}}"],
+];
+
+test.each(slow)("[FRM5] 64 KiB of %s are decoded without a stall", (_title, part, head, tail) => {
+  const parts = Array.from({ length: Math.floor(65_000 / (part(9999).length + 1)) }, (_, index) => part(index));
+  const input = bytes(head + parts.join(",") + tail);
+  const startMs = performance.now();
+  expect(decodeBytes(input)).toMatchObject({ ok: true });
+  // Quadratic work took 7 s, linear work takes 30 ms.
+  expect(performance.now() - startMs).toBeLessThan(1000);
+});

@@ -1,5 +1,5 @@
 import { entriesOf, FieldProblem, type Fields, flagOf, integerOf, isFields, textOf, textsOf } from "./json-fields.ts";
-import { isDeeperThan, rawMember, withoutNewlines } from "./json-scan.ts";
+import { isDeeperThan, rawMember, rawMembers, withoutNewlines } from "./json-scan.ts";
 import { MAX_COMMAND_ID, MAX_COMMANDS_PER_FRAME, MAX_NESTING } from "./limits.ts";
 import type {
   Command,
@@ -138,9 +138,10 @@ const METHODS: ReadonlyMap<string, DecodeMethod> = new Map<string, DecodeMethod>
 function decodeConnect({ id, body, line }: CommandParts): ConnectCommand {
   const token = textOf(body, "token");
   const data = payload(line, ["connect", "data"]);
+  const subTexts = rawMembers(line, ["connect", "subs"]);
   const subs = entriesOf(body, "subs", (value, channel) => {
     if (!isFields(value)) throw new FieldProblem("subs", "an object of objects");
-    return subscribeRequest(value, line, ["connect", "subs", channel]);
+    return subscribeRequest(value, subTexts.get(channel) ?? "", []);
   });
   const headers = entriesOf(body, "headers", (value) => {
     if (typeof value !== "string") throw new FieldProblem("headers", "an object of strings");
