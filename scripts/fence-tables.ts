@@ -180,7 +180,7 @@ export const layers: readonly Layer[] = [
   gateway("channels", /channels\//, ["config", "ports", "session"]),
   gateway("presence", /presence\//, ["ports", "redis"]),
   // Keys are parsed with the settings, so that a bad one refuses them.
-  gateway("keys", /auth\/verification-key\.ts$/, []),
+  gateway("keys", /auth\/(verification-key|trusted-certificates)\.ts$/, []),
   gateway("auth", /auth\//, ["keys", "ports", "session", "settings", "clock"]),
   gateway("hub", /hub\//, ["ports"]),
   gateway("adapters", /((broker|registry)\/(memory|redis)-|revocations\/)/, [

@@ -1,6 +1,7 @@
 /** The configuration together with what the files it names hold. Replaced as a whole, so that a reader never sees half of a change. */
 import { readFile } from "node:fs/promises";
 import { type ConfigRefusal, TRAFFIC_LABEL } from "@belay/protocol/control";
+import { trustProblem } from "./auth/trusted-certificates.ts";
 import { parseKeys, type VerificationKey } from "./auth/verification-key.ts";
 import type { ChannelTable } from "./channels/namespace.ts";
 import type { Config } from "./config.ts";
@@ -17,6 +18,8 @@ export interface Settings {
   readonly hmacSecret?: Uint8Array;
   /** Keys of `auth.keys`. */
   readonly tokenKeys?: readonly VerificationKey[];
+  /** PEM certificates of `auth.caFile`. */
+  readonly tokenCa?: string;
   readonly redisUrl?: string;
   /** Of the client port. */
   readonly certificate?: Certificate;
@@ -62,13 +65,14 @@ async function readNamedFiles(
   { config, channels, hash: configHash }: Extract<CompiledConfig, { ok: true }>,
 ): Promise<LoadedSettings> {
   const files = new NamedFiles();
-  const [apiKey, controlToken, hmac, redisUrl, labels, tokenKeys, certificate] = await Promise.all([
+  const [apiKey, controlToken, hmac, redisUrl, labels, tokenKeys, tokenCa, certificate] = await Promise.all([
     files.secret("api.keyFile", config.api.keyFile),
     files.secret("control.tokenFile", config.control.tokenFile),
     files.secret("auth.hmacSecretFile", config.auth.hmacSecretFile),
     files.secret("broker.urlFile", config.broker.type === "redis" ? config.broker.urlFile : undefined),
     files.text("podLabelsFile", config.podLabelsFile),
     readTokenKeys(files, config.auth),
+    readTokenCa(files, config.auth),
     files.certificate(config.tls),
   ]);
   if (files.problems.length > 0) return { ok: false, configHash, problems: files.problems };
@@ -76,7 +80,7 @@ async function readNamedFiles(
     config,
     configHash,
     channels,
-    ...present({ apiKey, controlToken, redisUrl, certificate }),
+    ...present({ apiKey, controlToken, redisUrl, certificate, tokenCa }),
     ...(hmac !== undefined && { hmacSecret: new TextEncoder().encode(hmac) }),
     tokenKeys,
     isTrafficOff: isTrafficOff(labels ?? ""),
@@ -101,6 +105,13 @@ async function readTokenKeys(files: NamedFiles, { keys = [] }: Config["auth"]): 
     return [];
   });
   return (await Promise.all(read)).flat();
+}
+
+async function readTokenCa(files: NamedFiles, { caFile }: Config["auth"]): Promise<string | undefined> {
+  const text = await files.text("auth.caFile", caFile);
+  const problem = text === undefined ? undefined : trustProblem(text);
+  if (problem !== undefined) files.problems.push(`auth.caFile ${problem}, was: ${String(caFile)}`);
+  return text;
 }
 
 /** Reads the files a configuration names and collects what is wrong with them. */

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from "jose";
 
@@ -25,6 +26,7 @@ type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 /** A real HTTP server that publishes keys, well or badly. */
 export class JwksServer implements AsyncDisposable {
   readonly #server: Server;
+  readonly #scheme: "http" | "https";
   /** Paths asked for, with the time. */
   readonly requests: { readonly path: string; readonly atMs: number }[] = [];
   answer: Answer = (_request, response) => void response.writeHead(404).end();
@@ -32,24 +34,27 @@ export class JwksServer implements AsyncDisposable {
   mostAtOnce = 0;
   #underWay = 0;
 
-  private constructor() {
-    this.#server = createServer((request, response) => {
+  private constructor(certificate?: { readonly cert: string; readonly key: string }) {
+    const serve = (request: IncomingMessage, response: ServerResponse): void => {
       this.requests.push({ path: request.url ?? "", atMs: performance.now() });
       this.#underWay += 1;
       this.mostAtOnce = Math.max(this.mostAtOnce, this.#underWay);
       response.on("close", () => (this.#underWay -= 1));
       this.answer(request, response);
-    });
+    };
+    this.#scheme = certificate === undefined ? "http" : "https";
+    this.#server = certificate === undefined ? createServer(serve) : createSecureServer(certificate, serve);
   }
 
-  static async start(): Promise<JwksServer> {
-    const server = new JwksServer();
+  /** With a certificate it speaks https. */
+  static async start(certificate?: { readonly cert: string; readonly key: string }): Promise<JwksServer> {
+    const server = new JwksServer(certificate);
     await server.listen(0);
     return server;
   }
 
   get origin(): string {
-    return `http://127.0.0.1:${this.port}`;
+    return `${this.#scheme}://${this.#scheme === "http" ? "127.0.0.1" : "localhost"}:${this.port}`;
   }
 
   get url(): string {

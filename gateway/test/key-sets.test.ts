@@ -1,4 +1,4 @@
-import { eventually } from "@belay/testkit";
+import { eventually, servingCertificate } from "@belay/testkit";
 import { exportSPKI, generateKeyPair, type JWTPayload } from "jose";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { parseKeys } from "../src/auth/verification-key.ts";
@@ -66,8 +66,6 @@ test("[AUT9] an unknown key is looked for again, at a bounded rate, one request 
   const tookMs = performance.now() - startMs;
   expect(server.requests.length - 2).toBeLessThanOrEqual(2 + tookMs / 300);
   expect(server.mostAtOnce).toBe(1);
-  const gaps = server.requests.slice(1).map(({ atMs }, index) => atMs - (server.requests[index]?.atMs ?? 0));
-  expect(Math.min(...gaps)).toBeGreaterThan(280);
 });
 
 test("[AUT9] a rotated key that went away is not good any more", async () => {
@@ -111,7 +109,7 @@ test.each([
     "leads elsewhere",
     (_request: unknown, response: { writeHead(status: number, headers: object): { end(): void } }) =>
       response.writeHead(302, { location: "/other" }).end(),
-    "unreachable",
+    "status",
   ],
 ] as const)(
   "[AUT10] a URL that %s: a temporary error in bounded time, and the outcome is counted",
@@ -208,4 +206,17 @@ test("[AUT10] a key in a file does not hide that a key set is away", async () =>
   );
   expect(await verdictOf(verifying, await first.sign(ann))).toBe("ok");
   expect(await verdictOf(verifying, await second.sign(ann, { kid: undefined }))).toBe("3500 signature");
+});
+
+test("[AUT9] a provider with a private CA is asked once its CA is trusted", async () => {
+  const { ca, ...certificate } = await servingCertificate(["localhost"]);
+  const secure = await JwksServer.start(certificate);
+  secure.publish(first);
+  const auth = { jwks: [{ url: secure.url }] };
+  const verifying = rig(auth);
+  expect(await verdictOf(verifying, await first.sign(ann))).toBe("100 keys-away");
+  expect(verifying.fetches).toContain("unreachable");
+  verifying.reconfigure(auth, { tokenCa: ca });
+  expect(await verdictOf(verifying, await first.sign(ann))).toBe("ok");
+  await secure[Symbol.asyncDispose]();
 });

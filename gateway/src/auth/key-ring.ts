@@ -21,7 +21,7 @@ export interface Candidates {
 }
 
 /** The part of the settings that tokens depend on. */
-export type TokenSettings = Pick<Settings, "hmacSecret" | "tokenKeys"> & {
+export type TokenSettings = Pick<Settings, "hmacSecret" | "tokenKeys" | "tokenCa"> & {
   readonly config: Pick<Settings["config"], "auth">;
 };
 
@@ -43,12 +43,12 @@ export class KeyRing implements Disposable {
   }
 
   /** Sources that stay keep their keys. */
-  configure({ config: { auth }, hmacSecret, tokenKeys = [] }: TokenSettings): void {
+  configure({ config: { auth }, hmacSecret, tokenKeys = [], tokenCa }: TokenSettings): void {
     const secret = hmacSecret === undefined ? [] : [secretKey(hmacSecret)];
     this.#fileKeys = [...secret, ...tokenKeys];
     const locations: readonly JwksLocation[] = [
-      ...(auth.jwks ?? []),
-      ...(auth.oidc ?? []).map((each) => ({ ...each, discover: true as const })),
+      ...(auth.jwks ?? []).map((each) => ({ ...each, ca: tokenCa })),
+      ...(auth.oidc ?? []).map((each) => ({ ...each, ca: tokenCa, discover: true as const })),
     ];
     const wanted = new Map(locations.map((location) => [JSON.stringify(location), location]));
     for (const [id, { source }] of this.#sources) {

@@ -9,6 +9,7 @@ test("[AUT1] the whole of auth, and its defaults", () => {
     keys: [{ file: "/k", type: "pem", algorithms: ["PS256"], kid: "one" }],
     jwks: [{ url: "https://id.example/keys?x=1", issuer: "https://id.example" }],
     oidc: [{ issuer: "http://keycloak.auth.svc:8080/realms/shop" }],
+    caFile: "/ca",
     audiences: ["belay"],
     issuers: ["https://id.example"],
     clockSkewSeconds: 0,

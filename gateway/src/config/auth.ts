@@ -26,6 +26,7 @@ export interface AuthConfig {
   readonly keys?: readonly KeyFile[] | undefined;
   readonly jwks?: readonly KeyUrl[] | undefined;
   readonly oidc?: readonly KeyIssuer[] | undefined;
+  readonly caFile?: string | undefined;
   readonly audiences?: readonly string[] | undefined;
   readonly issuers?: readonly string[] | undefined;
   readonly clockSkewSeconds: number;
@@ -66,6 +67,7 @@ const schema = z
     ),
     jwks: listOf(z.strictObject({ url, algorithms, issuer: name.optional() })),
     oidc: listOf(z.strictObject({ issuer: url, algorithms })),
+    caFile: file.optional(),
     audiences: listOf(name),
     issuers: listOf(name),
     clockSkewSeconds: z.number(skewRule).int(skewRule).min(0, skewRule).max(300, skewRule).default(5),

@@ -5,7 +5,7 @@ import {
   type GatewayConfig,
   stableHash,
 } from "@belay/protocol/control";
-import type { AuthSpec, RealtimeClusterSpec } from "../api/v1alpha1/gen/types.ts";
+import type { AuthSpec, RealtimeClusterSpec, SecretKeyRef } from "../api/v1alpha1/gen/types.ts";
 import type { RealtimeCluster } from "../api/v1alpha1/realtime-cluster.ts";
 import { childMeta } from "./labels.ts";
 import type { Manifest } from "./manifest.ts";
@@ -51,22 +51,35 @@ function clientPort({ transports, tls, proxies }: RealtimeCluster["spec"]): Gate
 }
 
 /** Keys that a gateway of an older image does not know are written only where they are used. */
-function authConfig({ anonymous, keys, jwks, oidc, audiences, issuers, clockSkewSeconds }: AuthSpec): AuthConfig {
+function authConfig(auth: AuthSpec): AuthConfig {
+  const { anonymous, keys, caSecretRef, clockSkewSeconds } = auth;
   return {
     anonymous,
     hmacSecretFile: paths.hmac,
     ...(keys && {
       keys: keys.map(({ secretRef, ...key }) => ({
         ...key,
-        file: `${optionalDirectories.tokenKeys}/${tokenKeyFile(secretRef)}`,
+        file: tokenKeyPath(secretRef),
       })),
     }),
+    ...(caSecretRef && { caFile: tokenKeyPath(caSecretRef) }),
+    ...rulesOf(auth),
+    ...(clockSkewSeconds !== undefined && { clockSkewSeconds }),
+  };
+}
+
+/** As they stand. */
+function rulesOf({ jwks, oidc, audiences, issuers }: AuthSpec): AuthConfig {
+  return {
     ...(jwks && { jwks }),
     ...(oidc && { oidc }),
     ...(audiences && { audiences }),
     ...(issuers && { issuers }),
-    ...(clockSkewSeconds !== undefined && { clockSkewSeconds }),
   };
+}
+
+function tokenKeyPath(secretRef: SecretKeyRef): string {
+  return `${optionalDirectories.tokenKeys}/${tokenKeyFile(secretRef)}`;
 }
 
 /** Left out where the spec says nothing of channels: a gateway older than the section would refuse the file. */

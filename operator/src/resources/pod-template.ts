@@ -3,7 +3,7 @@
  * changes it replaces every pod. What can be changed without a new pod belongs into the ConfigMap.
  */
 import { CLIENT_PORT, CONTROL_PORT, REVISION_LABEL, TRAFFIC_LABEL, stableHash } from "@belay/protocol/control";
-import type { PodTemplateSpec, TokenKeySpec } from "../api/v1alpha1/gen/types.ts";
+import type { AuthSpec, PodTemplateSpec, SecretKeyRef } from "../api/v1alpha1/gen/types.ts";
 import type { RealtimeCluster } from "../api/v1alpha1/realtime-cluster.ts";
 import { childLabels, selectorLabels } from "./labels.ts";
 import type { Blueprint } from "./manifest.ts";
@@ -113,7 +113,7 @@ function container({ cluster: { spec }, installation }: Blueprint, revision: str
 function mounts({ auth, tls }: RealtimeCluster["spec"]): Readonly<Record<string, string>> {
   return {
     ...directories,
-    ...(auth.keys && { "token-keys": optionalDirectories.tokenKeys }),
+    ...(tokenFiles(auth).length > 0 && { "token-keys": optionalDirectories.tokenKeys }),
     ...(tls?.secretRef && { tls: optionalDirectories.tls }),
   };
 }
@@ -135,7 +135,7 @@ function volumes({ metadata: { name }, spec }: RealtimeCluster): readonly object
       name: "pod",
       downwardAPI: { items: [{ path: "labels", fieldRef: { fieldPath: "metadata.labels" } }] },
     },
-    ...(spec.auth.keys === undefined ? [] : [tokenKeysVolume(spec.auth.keys)]),
+    ...tokenKeysVolume(spec.auth),
     ...(spec.tls?.secretRef === undefined
       ? []
       : [
@@ -155,12 +155,17 @@ function secretVolume(
   return { name: volume, secret: { secretName, defaultMode: SECRET_MODE, items } };
 }
 
+function tokenFiles({ keys = [], caSecretRef }: AuthSpec): readonly SecretKeyRef[] {
+  return [...keys.map(({ secretRef }) => secretRef), ...(caSecretRef ? [caSecretRef] : [])];
+}
+
 /** One volume for all, so that keys that are rotated together change together. */
-function tokenKeysVolume(keys: readonly TokenKeySpec[]): object {
+function tokenKeysVolume(auth: AuthSpec): readonly object[] {
   // The same key may stand in the list twice, for other algorithms; a path may stand in a volume once.
-  const files = new Map(keys.map(({ secretRef }) => [tokenKeyFile(secretRef), secretRef]));
+  const files = new Map(tokenFiles(auth).map((secretRef) => [tokenKeyFile(secretRef), secretRef]));
+  if (files.size === 0) return [];
   const sources = [...files].map(([path, { name, key }]) => ({ secret: { name, items: [{ key, path }] } }));
-  return { name: "token-keys", projected: { defaultMode: SECRET_MODE, sources } };
+  return [{ name: "token-keys", projected: { defaultMode: SECRET_MODE, sources } }];
 }
 
 type Spread = NonNullable<PodTemplateSpec["topologySpreadConstraints"]>;

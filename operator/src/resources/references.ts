@@ -22,5 +22,6 @@ export function referencedSecrets({ spec }: RealtimeCluster): readonly SecretRef
   const tls = ["tls.crt", "tls.key"].flatMap((key) =>
     certificate === undefined ? [] : [{ field: "spec.tls.secretRef", name: certificate.name, key }],
   );
-  return [...redis, ...hmac, ...keys, ...tls];
+  const ca = spec.auth.caSecretRef === undefined ? [] : [{ field: "spec.auth.caSecretRef", ...spec.auth.caSecretRef }];
+  return [...redis, ...hmac, ...keys, ...ca, ...tls];
 }

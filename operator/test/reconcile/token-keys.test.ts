@@ -91,3 +91,16 @@ test("[TK2] what a token has to say is in the gateways' file only where it was a
   expect(await authConfig(asked)).toEqual({ anonymous: false, hmacSecretFile: "/etc/belay/auth/hmac", ...auth });
   expect(await podSpec(asked)).toEqual(before);
 });
+
+test("[TK1] certificates that are trusted for key sets are mounted beside the keys", async () => {
+  const given = new Given();
+  await secret(given, "company-ca", "ca.crt");
+  const auth = { jwks: [{ url: "https://id.internal/jwks" }], caSecretRef: { name: "company-ca", key: "ca.crt" } };
+  await given.cluster({ replicas: 1, auth });
+  await given.pass();
+  const { volumes = [] } = (await podSpec(given)) ?? {};
+  expect(volumes.find(({ name }) => name === "token-keys")?.projected).toMatchObject({
+    sources: [{ secret: { name: "company-ca", items: [{ key: "ca.crt", path: "company-ca/ca.crt" }] } }],
+  });
+  expect(await authConfig(given)).toMatchObject({ caFile: "/etc/belay/token-keys/company-ca/ca.crt" });
+});

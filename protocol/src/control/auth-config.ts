@@ -40,6 +40,8 @@ export interface AuthConfig {
   }[];
   /** OpenID Connect: the issuer's discovery document names the key set, whose keys verify tokens of this issuer only. Needs `audiences`. */
   readonly oidc?: readonly { readonly issuer: string; readonly algorithms?: readonly AuthAlgorithm[] }[];
+  /** File with PEM certificates that are trusted for `jwks` and `oidc` besides the usual ones. */
+  readonly caFile?: string;
   /** A token must be for one of them. Absent: not asked. */
   readonly audiences?: readonly string[];
   /** A token must be of one of them. Absent: not asked. */

@@ -102,6 +102,11 @@ export const auth: z.ZodType<AuthSpec> = z
       .max(16)
       .exactOptional()
       .describe("OpenID Connect providers. They need audiences, because they sign tokens for other applications too."),
+    caSecretRef: secretKeyRef("ca.crt")
+      .exactOptional()
+      .describe(
+        "Secret with PEM certificates that are trusted for jwks and oidc besides the usual ones, for a provider with a private CA.",
+      ),
     audiences: claims("A token must be for one of them. Absent: not asked."),
     issuers: claims("A token must be of one of them. Absent: not asked."),
     clockSkewSeconds: z

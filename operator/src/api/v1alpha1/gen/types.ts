@@ -212,6 +212,8 @@ export interface AuthSpec {
   readonly jwks?: readonly KeySetSpec[];
   /** OpenID Connect providers. They need audiences, because they sign tokens for other applications too. */
   readonly oidc?: readonly OpenIdSpec[];
+  /** Secret with PEM certificates that are trusted for jwks and oidc besides the usual ones, for a provider with a private CA. */
+  readonly caSecretRef?: SecretKeyRef;
   /** A token must be for one of them. Absent: not asked. */
   readonly audiences?: readonly string[];
   /** A token must be of one of them. Absent: not asked. */
