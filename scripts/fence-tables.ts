@@ -134,7 +134,7 @@ export const layers: readonly Layer[] = [
     "settings",
     "clock",
   ]),
-  gateway("http", /http\//, ["node", "transport", "access", "ports", "settings", "clock"]),
+  gateway("http", /http\//, ["channels", "node", "transport", "access", "ports", "settings", "clock"]),
   gateway("connection", /connection\//, [
     "transport",
     "handlers",

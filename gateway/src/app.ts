@@ -240,6 +240,8 @@ class GatewayApp implements Gateway {
       isBrokerConnected: () => broker.connected,
       isLeaseHeld: () => registry.leaseHeld,
       isDraining: () => this.#drainer.isRequested,
+      isConfigRefused: () => this.#settings.refusal !== undefined,
+      namespaces: () => this.#settings.current.channels.names.length,
       tokenKeys: () => this.#services.verifier.keyCount,
       revocations: () => this.#services.revocations.size,
       linesSent: () => this.#outboxCounters.lines,

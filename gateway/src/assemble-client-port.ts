@@ -36,6 +36,7 @@ export function assembleClientPort(parts: ClientPortParts): ClientPort {
     broker: services.broker,
     registry,
     control: new ClientControl(bus),
+    channels: services.channels,
     describe: parts.describe,
     onRequest: (method, outcome) => metrics.apiRequests.inc({ method, outcome }),
   });

@@ -1,13 +1,5 @@
-import type { ChannelsConfig, GatewayConfig } from "@belay/protocol/control";
-import {
-  callApi,
-  callControl,
-  eventually,
-  type GatewayAccess,
-  type RunningGateway,
-  startGateway,
-  TestClient,
-} from "@belay/testkit";
+import type { ChannelsConfig } from "@belay/protocol/control";
+import { callApi, type RunningGateway, startGateway, TestClient } from "@belay/testkit";
 import { SignJWT } from "jose";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
@@ -38,9 +30,12 @@ beforeAll(async () => {
 });
 afterAll(() => gateway[Symbol.asyncDispose]());
 
-async function connectAs(user: string, at: GatewayAccess = gateway): Promise<TestClient> {
-  const token = new SignJWT({ sub: user }).setProtectedHeader({ alg: "HS256" });
-  return TestClient.connect(at.url, await token.sign(new TextEncoder().encode(at.hmacSecret)));
+function tokenOf(claims: Readonly<Record<string, unknown>>): Promise<string> {
+  return new SignJWT(claims).setProtectedHeader({ alg: "HS256" }).sign(new TextEncoder().encode(gateway.hmacSecret));
+}
+
+async function connectAs(user: string, claims: Readonly<Record<string, unknown>> = {}): Promise<TestClient> {
+  return TestClient.connect(gateway.url, await tokenOf({ sub: user, ...claims }));
 }
 
 async function codeOf(client: TestClient, command: Readonly<Record<string, unknown>>): Promise<number> {
@@ -85,6 +80,32 @@ test("[CHN4] a private channel is closed without a subscription token", async ()
   expect(await codeOf(anna, { publish: { channel: "$lobby", data: 1 } })).toBe(103);
 });
 
+test("[CHN4] [CHN5] a subscription token opens a private channel and one of others; whoever is in goes on by the namespace's rules", async () => {
+  await using anna = await connectAs("anna");
+  for (const channel of ["$open:x", "open:talk#boris", "users:board"]) {
+    const token = await tokenOf({ sub: "anna", channel });
+    expect(await codeOf(anna, { subscribe: { channel, token } })).toBe(0);
+    expect(await codeOf(anna, { publish: { channel, data: 1 } })).toBe(0);
+  }
+  const token = await tokenOf({ sub: "anna", channel: "closed:x" });
+  expect(await codeOf(anna, { subscribe: { channel: "closed:x", token } })).toBe(103);
+});
+
+test("[CHN6] capabilities of the connection token open what the namespace does not, and nothing that is closed by name", async () => {
+  const caps = [
+    { channels: ["kept:*", "$kept:*", "open:*"], match: "wildcard", allow: ["pub"] },
+    { channels: ["closed:x"], allow: ["sub"] },
+  ];
+  await using anna = await connectAs("anna", { caps });
+  expect(await codeOf(anna, { publish: { channel: "kept:x", data: 1 } })).toBe(0);
+  expect(await codeOf(anna, { publish: { channel: "open:x", data: 1 } })).toBe(0);
+  expect(await codeOf(anna, { publish: { channel: "users:x", data: 1 } })).toBe(0);
+  expect(await codeOf(anna, { publish: { channel: "named:1", data: 1 } })).toBe(103);
+  expect(await codeOf(anna, { publish: { channel: "$kept:x", data: 1 } })).toBe(103);
+  expect(await codeOf(anna, { publish: { channel: "open:x#boris", data: 1 } })).toBe(103);
+  expect(await codeOf(anna, { subscribe: { channel: "closed:x" } })).toBe(103);
+});
+
 test("[CHN5] [SUB1] [PUB1] permissions decide by user and subscription; what is not kept is 108", async () => {
   await using anna = await connectAs("anna");
   await using nobody = await TestClient.connect(gateway.url);
@@ -122,108 +143,22 @@ test("[CHN8] markup that would run is taken out, everything else goes on byte fo
   expect(frames).toContain('"data":{"n": 1.50, "text":"\\u003cb>a</b>"}');
 });
 
+test("[API8] the server API publishes without permission, by the namespace's rules for names and payloads, into its history", async () => {
+  await using client = await TestClient.connect(gateway.url);
+  await client.call({ subscribe: { channel: "kept:api" } });
+  const publish = (channel: string, data: unknown): Promise<unknown> => callApi(gateway, "publish", { channel, data });
+  expect(await publish("kept:api", 1)).toMatchObject({ result: {} });
+  expect(await publish("nowhere:x", 1)).toMatchObject({ error: { code: 102 } });
+  expect(await publish("named:x", 1)).toMatchObject({ error: { code: 107 } });
+  expect(await publish("shaped:x", { text: 1 })).toEqual({ error: { code: 107, message: "data/text must be string" } });
+  const history = await client.call({ history: { channel: "kept:api", limit: 10 } });
+  expect(history["history"]).toMatchObject({ offset: 1, publications: [{ data: 1 }] });
+});
+
 test("[CHN9] one subscriber more than maxSubscribers gets error 106", async () => {
   await using one = await TestClient.connect(gateway.url);
   await using two = await TestClient.connect(gateway.url);
   expect(await codeOf(one, { subscribe: { channel: "small:x" } })).toBe(0);
   expect(await codeOf(two, { subscribe: { channel: "small:x" } })).toBe(106);
   expect(await codeOf(two, { subscribe: { channel: "small:y" } })).toBe(0);
-});
-
-interface LoadedConfig {
-  readonly hash: string;
-  readonly refused?: { readonly hash: string; readonly problems: readonly string[] };
-}
-
-async function loadedConfig(at: GatewayAccess): Promise<LoadedConfig> {
-  return ((await (await callControl(at, "/load")).json()) as { config: LoadedConfig }).config;
-}
-
-/** Changes the configuration and waits until it runs. */
-async function reload(at: GatewayAccess, config: GatewayConfig): Promise<void> {
-  const { hash } = await loadedConfig(at);
-  await at.reconfigure(config);
-  await eventually("taken", 5000, async () => (await loadedConfig(at)).hash !== hash);
-}
-
-test("[CFG1] [CFG5] a schema that does not compile refuses the whole configuration; the load report says why and what runs", async () => {
-  await using own = await startGateway({
-    config: { channels: { namespaces: [{ name: "a", allow: { subscribe: "anonymous" } }] } },
-  });
-  const before = await loadedConfig(own);
-  expect(Object.keys(before)).toEqual(["hash"]);
-  expect(before.hash).toMatch(/^[0-9a-v]{12}$/);
-  const bad = { name: "b", payload: { schema: { type: "nonsense" } } };
-  await own.reconfigure({ limits: { maxChannelsPerConnection: 1 }, channels: { namespaces: [{ name: "c" }, bad] } });
-  await eventually("refused", 5000, async () => (await loadedConfig(own)).refused !== undefined);
-  const after = await loadedConfig(own);
-  expect(after.hash).toBe(before.hash);
-  expect(after.refused?.hash).not.toBe(before.hash);
-  expect(after.refused?.problems).toEqual([
-    expect.stringContaining("channels.namespaces.1.payload.schema must compile"),
-  ]);
-  await using client = await TestClient.connect(own.url);
-  for (const channel of ["a:1", "a:2"]) expect(await codeOf(client, { subscribe: { channel } })).toBe(0);
-  expect(await codeOf(client, { subscribe: { channel: "c:1" } })).toBe(102);
-  await reload(own, { channels: { namespaces: [{ name: "c", allow: { subscribe: "anonymous" } }] } });
-  expect((await loadedConfig(own)).refused).toBeUndefined();
-});
-
-function withPublish(publish: "anonymous" | "none"): GatewayConfig {
-  return { channels: { namespaces: [{ name: "a", allow: { subscribe: "anonymous", publish } }] } };
-}
-
-test("[CFG2] a permission that is withdrawn or given acts on the next command of an open connection", async () => {
-  await using own = await startGateway({ config: withPublish("anonymous") });
-  await using client = await TestClient.connect(own.url);
-  await client.call({ subscribe: { channel: "a:1" } });
-  expect(await codeOf(client, { publish: { channel: "a:1", data: 1 } })).toBe(0);
-  await reload(own, withPublish("none"));
-  expect(await codeOf(client, { publish: { channel: "a:1", data: 2 } })).toBe(103);
-  expect(await callApi(own, "publish", { channel: "a:1", data: 3 })).toMatchObject({ result: {} });
-  expect(await client.waitForPayloads("a:1", 2)).toEqual([1, 3]);
-});
-
-test("[CFG3] a namespace that disappears ends its subscriptions with 2000, and touches no other", async () => {
-  const open = { subscribe: "anonymous", publish: "anonymous" } as const;
-  await using own = await startGateway({
-    config: {
-      channels: {
-        namespaces: [
-          { name: "a", allow: open },
-          { name: "b", allow: open },
-        ],
-      },
-    },
-  });
-  await using client = await TestClient.connect(own.url);
-  for (const channel of ["a:1", "b:1", "lobby"]) await client.call({ subscribe: { channel } });
-  await reload(own, { channels: { namespaces: [{ name: "b", allow: open }] } });
-  const { push } = await client.waitFor("unsubscribe", (message) => message.push !== undefined);
-  expect(push).toEqual({ channel: "a:1", unsubscribe: { code: 2000, reason: "server unsubscribe" } });
-  expect(await codeOf(client, { publish: { channel: "a:1", data: 1 } })).toBe(102);
-  for (const channel of ["b:1", "lobby"]) expect(await codeOf(client, { publish: { channel, data: 1 } })).toBe(0);
-  await client.waitForPayloads("lobby", 1);
-  await client.waitForPayloads("b:1", 1);
-  expect(client.received.filter((message) => message.push !== undefined).length).toBe(3);
-});
-
-test("[CFG4] a namespace that keeps a history from now on restarts its subscriptions with 2502, and they see positions", async () => {
-  const allow = { subscribe: "anonymous", publish: "anonymous" } as const;
-  const keeping = { name: "a", allow, history: { size: 5, ttlSeconds: 60 } };
-  await using own = await startGateway({ config: { channels: { namespaces: [{ name: "a", allow }] } } });
-  await using client = await TestClient.connect(own.url);
-  await client.call({ subscribe: { channel: "a:1" } });
-  await reload(own, { channels: { namespaces: [keeping] } });
-  const { push } = await client.waitFor("unsubscribe", (message) => message.push !== undefined);
-  expect(push).toEqual({ channel: "a:1", unsubscribe: { code: 2502, reason: "state invalidated" } });
-  const again = await client.call({ subscribe: { channel: "a:1", recoverable: true } });
-  expect(again["subscribe"]).toMatchObject({ recoverable: true, positioned: true });
-  await client.call({ publish: { channel: "a:1", data: 1 } });
-  await client.waitForPayloads("a:1", 1);
-  // Larger, but kept as before: nobody needs to come back for it.
-  await reload(own, { channels: { namespaces: [{ ...keeping, history: { size: 50, ttlSeconds: 60 } }] } });
-  await client.call({ publish: { channel: "a:1", data: 2 } });
-  await client.waitForPayloads("a:1", 2);
-  expect(client.received.filter(({ push: each }) => each !== undefined && !("pub" in each)).length).toBe(1);
 });

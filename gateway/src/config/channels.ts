@@ -136,7 +136,7 @@ const nameRule = "must be 1 to 64 letters, digits, _, . or -, beginning with a l
 const namespace: z.ZodType<ChannelRules["namespaces"][number]> = z
   .strictObject({
     name: z.string(nameRule).regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/, nameRule),
-    allow: allow({ subscribe: "authenticated", publish: "none" }).prefault({} as Allow),
+    allow: allow({ subscribe: "authenticated", publish: "token" }).prefault({} as Allow),
     ...fields,
   })
   .refine(needsHistory, historyRule);

@@ -12,7 +12,7 @@ import type { Identity, ServerSubscription } from "../session/session.ts";
 import { type OpenOutcome, openSubscription } from "../subscription/open-subscription.ts";
 import { Subscription } from "../subscription/subscription.ts";
 import { type Identified, identify, type Identifying } from "./identify.ts";
-import { lookupRefusal } from "./lookup-refusal.ts";
+import { lookupRefusal } from "../channels/lookup-refusal.ts";
 import { namedSubscriptions } from "./named-subscriptions.ts";
 import type { ClientConnection, Handler, Services } from "./services.ts";
 

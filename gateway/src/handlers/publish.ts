@@ -5,7 +5,7 @@ import { refusalOf } from "../channels/permissions.ts";
 import { hookClientOf } from "../hooks/hook-client.ts";
 import type { Identity } from "../session/session.ts";
 import { clientInfoOf } from "../subscription/client-info-of.ts";
-import { lookupRefusal } from "./lookup-refusal.ts";
+import { lookupRefusal } from "../channels/lookup-refusal.ts";
 import type { ClientConnection, Handler, Services } from "./services.ts";
 
 export const publish: Handler<PublishCommand> = (connection, command, services) => {

@@ -9,7 +9,7 @@ import {
 import { BrokerUnavailableError } from "../broker/broker.ts";
 import type { ChannelOperation } from "../channels/namespace.ts";
 import { refusalOf } from "../channels/permissions.ts";
-import { lookupRefusal } from "./lookup-refusal.ts";
+import { lookupRefusal } from "../channels/lookup-refusal.ts";
 import type { ClientConnection, Services } from "./services.ts";
 
 interface Reading {

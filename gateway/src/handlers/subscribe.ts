@@ -6,7 +6,7 @@ import type { Identity, ServerSubscription } from "../session/session.ts";
 import { closeSubscription } from "../subscription/close-subscription.ts";
 import { openSubscription } from "../subscription/open-subscription.ts";
 import { Subscription } from "../subscription/subscription.ts";
-import { lookupRefusal } from "./lookup-refusal.ts";
+import { lookupRefusal } from "../channels/lookup-refusal.ts";
 import { filterOf } from "./tags-filter-of.ts";
 import type { ClientConnection, Handler, Services } from "./services.ts";
 

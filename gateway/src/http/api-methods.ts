@@ -2,6 +2,8 @@
 import { CLOSE, channelProblem, ERROR, type ErrorReply, rawMember, withoutNewlines } from "@belay/protocol";
 import { z } from "zod";
 import { type Broker, BrokerUnavailableError } from "../broker/broker.ts";
+import { lookupRefusal } from "../channels/lookup-refusal.ts";
+import type { ChannelTable } from "../channels/namespace.ts";
 import type { ClientControl } from "../node/client-control.ts";
 import type { Registry } from "../registry/registry.ts";
 
@@ -22,6 +24,8 @@ export interface ApiBackend {
   readonly broker: Broker;
   readonly registry: Registry;
   readonly control: ClientControl;
+  /** The namespaces of the current settings. */
+  readonly channels: () => ChannelTable;
   /** This node, with counts. */
   readonly describe: () => NodeInfo;
 }
@@ -56,16 +60,30 @@ async function attempt(work: Promise<unknown>): Promise<ApiResult> {
   }
 }
 
-async function publish({ broker }: ApiBackend, { fields: { channel }, text }: ApiBody): Promise<ApiResult> {
+async function publish(backend: ApiBackend, { fields: { channel }, text }: ApiBody): Promise<ApiResult> {
   const payload = payloadOf(text);
   if (typeof channel !== "string") return badRequest("channel must be a string");
   if (payload === undefined) return badRequest("data must be there");
-  return publishTo(broker, channel, payload);
+  return publishTo(backend, channel, payload);
 }
 
-async function publishTo(broker: Broker, channel: string, data: Buffer): Promise<ApiResult> {
+/** By no permission, but by everything else that its namespace says. */
+async function publishTo({ broker, channels }: ApiBackend, channel: string, data: Buffer): Promise<ApiResult> {
   const problem = channelProblem(channel);
-  return problem === undefined ? attempt(broker.publish({ channel, data })) : badRequest(problem);
+  if (problem !== undefined) return badRequest(problem);
+  const lookup = channels().find(channel);
+  if (!lookup.ok) return { error: lookupRefusal(lookup) };
+  const { history, publishDelta } = lookup.namespace;
+  const payload = lookup.namespace.checkPayload(data);
+  if (!payload.ok) return badRequest(payload.problem);
+  return attempt(
+    broker.publish({
+      channel,
+      data: payload.data,
+      ...(history !== undefined && { history }),
+      ...(publishDelta && { useDelta: true }),
+    }),
+  );
 }
 
 function payloadOf(text: string): Buffer | undefined {
@@ -73,13 +91,13 @@ function payloadOf(text: string): Buffer | undefined {
   return data === undefined ? undefined : Buffer.from(withoutNewlines(data));
 }
 
-async function broadcast({ broker }: ApiBackend, { fields: { channels }, text }: ApiBody): Promise<ApiResult> {
+async function broadcast(backend: ApiBackend, { fields: { channels }, text }: ApiBody): Promise<ApiResult> {
   const payload = payloadOf(text);
   if (!Array.isArray(channels) || !channels.every((channel) => typeof channel === "string")) {
     return badRequest("channels must be a list of strings");
   }
   if (payload === undefined) return badRequest("data must be there");
-  const responses = await Promise.all(channels.map((channel) => publishTo(broker, channel, payload)));
+  const responses = await Promise.all(channels.map((channel) => publishTo(backend, channel, payload)));
   return { result: { responses } };
 }
 

@@ -14,6 +14,8 @@ export interface MetricSources {
   readonly isBrokerConnected: () => boolean;
   readonly isLeaseHeld: () => boolean;
   readonly isDraining: () => boolean;
+  readonly isConfigRefused: () => boolean;
+  readonly namespaces: () => number;
   readonly tokenKeys: () => number;
   readonly revocations: () => number;
   readonly linesSent: () => number;
@@ -105,6 +107,12 @@ export class Metrics {
     gauge("lease_held", "1 while the ownership lease is renewed.", sources.isLeaseHeld);
     gauge("token_keys", "Keys that tokens may be signed with.", sources.tokenKeys);
     gauge("revocations", "Revocations and blocks known here.", sources.revocations);
+    gauge(
+      "config_refused",
+      "1 while the newest configuration is refused and an older one runs.",
+      sources.isConfigRefused,
+    );
+    gauge("namespaces", "Namespaces of channels, the unprefixed one included.", sources.namespaces);
     gauge("draining", "1 while a drain is under way or done.", sources.isDraining);
   }
 

@@ -27,7 +27,7 @@ test("[RC12] namespaces go into the file with their defaults, and nothing where 
     namespaces: [
       {
         name: "chat",
-        allow: { subscribe: "authenticated", publish: "none" },
+        allow: { subscribe: "authenticated", publish: "token" },
         history: { size: 10, ttlSeconds: 60 },
         payload: { format: "json", schema },
       },

@@ -82,7 +82,7 @@ export interface NamespaceOptions {
   readonly allow?: {
     /** Default for a namespace `authenticated`, for channels without a prefix `anonymous`. */
     readonly subscribe?: Exclude<PermissionName, "subscriber">;
-    /** Default for a namespace `none`, for channels without a prefix `anonymous`. */
+    /** Default for a namespace `token`, for channels without a prefix `anonymous`. */
     readonly publish?: PermissionName;
     /** Default `subscriber`. */
     readonly history?: PermissionName;

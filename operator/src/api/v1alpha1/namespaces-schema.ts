@@ -142,7 +142,7 @@ const namespace = z
       .max(64)
       .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/)
       .describe("Prefix of the channels: `chat` is that of `chat:lobby`."),
-    allow: allow({ subscribe: "authenticated", publish: "none" }),
+    allow: allow({ subscribe: "authenticated", publish: "token" }),
     ...fields,
   })
   .meta({ typeName: "NamespaceSpec", ...historyRule });

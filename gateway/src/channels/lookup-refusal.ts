@@ -1,5 +1,5 @@
 import { ERROR, type ErrorReply } from "@belay/protocol";
-import type { ChannelLookup } from "../channels/namespace.ts";
+import type { ChannelLookup } from "./namespace.ts";
 
 /** The error of a channel that no namespace serves. */
 export function lookupRefusal({ reason, problem }: Extract<ChannelLookup, { ok: false }>): ErrorReply {
