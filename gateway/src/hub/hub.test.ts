@@ -173,12 +173,13 @@ test("[ORD8] nothing behind the position of the first subscriber's reply is miss
 });
 
 test("[ORD8] after an interruption what was missed is handed out though nothing new comes", async () => {
-  const { hub } = hubOf({ history: historyOf({ offset: 3, epoch: "e" }, 2, 3) });
+  const { hub, observer } = hubOf({ history: historyOf({ offset: 3, epoch: "e" }, 2, 3) });
   const subscriber = join(hub, { positioned: true });
   subscriber.member.activate({ offset: 1, epoch: "e" });
   hub.room(CHANNEL)?.expectAfter({ offset: 1, epoch: "e" });
   await hub.verifyPositions();
   expect(subscriber.got).toEqual([2, 3]);
+  expect(observer.onGap.mock.calls).toEqual([[true]]);
 });
 
 test("[ORD8] an interruption while a hole is being filled is looked at when it is", async () => {

@@ -111,7 +111,7 @@ export class Room implements Audience {
     const missed = since === undefined ? undefined : await this.#readMissed(since);
     const held = this.#held;
     const isFilled = missed !== undefined && held.length <= MAX_HELD;
-    if (next !== undefined || !isFilled) this.#options.observer.onGap(isFilled);
+    if (!isFilled || missed.length > 0) this.#options.observer.onGap(isFilled);
     this.#held = undefined;
     if (isFilled) this.#handMissed(missed);
     else this.#forgetOrder();
