@@ -50,6 +50,17 @@ export interface Revocation {
   readonly isBlock?: boolean;
 }
 
+/** Revocations of a cluster; each takes about 200 bytes on every node. */
+export const MAX_REVOCATIONS = 100_000;
+
+/** There are {@link MAX_REVOCATIONS} already: they have to end before one can be added. */
+export class RevocationLimitError extends Error {
+  constructor() {
+    super(`there are ${MAX_REVOCATIONS} revocations already`);
+    this.name = "RevocationLimitError";
+  }
+}
+
 /** Revocations of the cluster: every node knows all of them, keeps them over the loss of Redis, and acts on a new one within 2 s. */
 export interface Revocations {
   /** Whether the list was read once: a node that has not must not be offered connections. */
@@ -57,7 +68,7 @@ export interface Revocations {
   /** Revocations known here. */
   readonly size: number;
   start(): Promise<void>;
-  /** Resolves once it is stored for all nodes. Rejects with BrokerUnavailableError. */
+  /** Resolves once it is stored for all nodes. Rejects with BrokerUnavailableError or RevocationLimitError. */
   add(revocation: Revocation): Promise<void>;
   /** Takes back the block of a user. */
   unblock(user: string): Promise<void>;

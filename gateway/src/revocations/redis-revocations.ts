@@ -1,4 +1,4 @@
-import type { Revocation, Revocations } from "../auth/verifier.ts";
+import { MAX_REVOCATIONS, type Revocation, RevocationLimitError, type Revocations } from "../auth/verifier.ts";
 import { BrokerUnavailableError } from "../broker/broker.ts";
 import type { Clock } from "../clock.ts";
 import type { NodeBus } from "../node/node-bus.ts";
@@ -31,17 +31,6 @@ export interface RedisRevocationsOptions extends RedisRuntime {
 const MESSAGE_KIND = "revocations";
 /** Entries read or written at a time. */
 const PAGE = 500;
-/** Entries of a cluster; each takes about 200 bytes on every node. */
-const MAX_ENTRIES = 100_000;
-
-/** There are too many revocations to add one more. */
-class RevocationLimitError extends Error {
-  constructor() {
-    super(`there are ${MAX_ENTRIES} revocations already`);
-    this.name = "RevocationLimitError";
-  }
-}
-
 /** Throws RedisUrlError. Nothing is connected before `start`. */
 export function openRedisRevocations(options: RedisRevocationsOptions): RedisRevocations {
   return new RedisRevocations(options);
@@ -218,7 +207,7 @@ export class RedisRevocations implements Revocations {
       isLifted ? 1 : 0,
       stamp,
     ]);
-    return Number(await this.#commands.run(PUT_REVOCATIONS_SCRIPT, this.#keys, [epoch, MAX_ENTRIES, age, ...args]));
+    return Number(await this.#commands.run(PUT_REVOCATIONS_SCRIPT, this.#keys, [epoch, MAX_REVOCATIONS, age, ...args]));
   }
 
   async #prune(): Promise<void> {

@@ -5,9 +5,12 @@
  */
 export const EXPIRY_GRACE_SECONDS = 25;
 
+/** 68 years: the field has 32 bits in Protobuf. */
+const MAX_TTL_SECONDS = 2 ** 31 - 1;
+
 /** At least 1: one SDK stumbles over a time to live of 0. */
 export function secondsUntil(expiresAt: number, clock: { date(): Date }): number {
-  return Math.max(1, Math.ceil(expiresAt - clock.date().getTime() / 1000));
+  return Math.min(MAX_TTL_SECONDS, Math.max(1, Math.ceil(expiresAt - clock.date().getTime() / 1000)));
 }
 
 /** Whether the time is over, seconds since 1970. */
