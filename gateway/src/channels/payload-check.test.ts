@@ -62,6 +62,7 @@ test("[CHN7] data that is not JSON is refused where JSON is wanted, and taken wh
   expect(verdict(check({}), Buffer.from('"\xff"', "latin1"))).toBe("refused: data must be JSON");
   expect(check({ format: "binary" })(bytes)).toEqual({ ok: true, data: bytes });
   expect(verdict(check({}), "[".repeat(500_000))).toBe("refused: data must be JSON");
+  expect(verdict(check({}), `${"[".repeat(65)}${"]".repeat(65)}`)).toBe("refused: data must nest at most 64 levels");
   expect(verdict(check({}), '{\r\n"a": "b\\n"\n}')).toBe('{"a": "b\\n"}');
 });
 
