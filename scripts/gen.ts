@@ -7,6 +7,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { genCrd } from "./gen-crd.ts";
 import { genManifests } from "./gen-manifests.ts";
+import { genOpenApi } from "./gen-openapi.ts";
 import { genPermissions } from "./gen-permissions.ts";
 import { genRbac } from "./gen-rbac.ts";
 import { genReference } from "./gen-reference.ts";
@@ -15,7 +16,15 @@ import type { Generated } from "./generated.ts";
 
 type Generator = () => readonly Generated[] | Promise<readonly Generated[]>;
 
-const generators: readonly Generator[] = [genTypes, genCrd, genReference, genPermissions, genRbac, genManifests];
+const generators: readonly Generator[] = [
+  genTypes,
+  genCrd,
+  genReference,
+  genOpenApi,
+  genPermissions,
+  genRbac,
+  genManifests,
+];
 const root = join(import.meta.dirname, "..");
 
 async function main(isCheck: boolean): Promise<void> {

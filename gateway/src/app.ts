@@ -20,7 +20,7 @@ import { NamespaceFollower } from "./handlers/follow-namespaces.ts";
 import { obeyRevocations } from "./handlers/obey-revocations.ts";
 import { certificateEnd } from "./config/certificate.ts";
 import { obeyClientControl } from "./handlers/obey-client-control.ts";
-import type { NodeInfo } from "./http/api-methods.ts";
+import type { NodeInfo } from "./node/cluster-view.ts";
 import { controlRoutes } from "./http/control-server.ts";
 import { healthRoutes } from "./http/health.ts";
 import { closeServer, createHttpServer, listen, type Route } from "./http/http-server.ts";
@@ -301,6 +301,7 @@ class GatewayApp implements Gateway {
       revision,
       num_clients: this.#services.hub.clientCount,
       num_users: this.#services.hub.userCount,
+      num_subs: this.#services.hub.subscriptionCount,
       num_channels: this.#services.hub.channelCount,
       uptime: Math.round((this.#deps.clock.nowMs() - this.#startMs) / 1000),
     };

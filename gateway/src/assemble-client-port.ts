@@ -1,14 +1,15 @@
 /** Puts together what the client port serves. */
 import { JSON_CODEC, PROTOBUF_CODEC } from "@belay/protocol";
+import type { ApiBackend } from "./api/api-method.ts";
 import { ClientPort } from "./client-port.ts";
 import type { GatewayDeps } from "./gateway.ts";
 import type { Services } from "./handlers/services.ts";
-import type { NodeInfo } from "./http/api-methods.ts";
 import { apiRouter } from "./http/api-server.ts";
 import type { Route } from "./http/http-server.ts";
 import type { Metrics } from "./http/metrics.ts";
 import type { OpenedConnection } from "./http/stream-routes.ts";
 import { ClientControl } from "./node/client-control.ts";
+import { ClusterView, type NodeInfo } from "./node/cluster-view.ts";
 import { EmulationRouter } from "./node/emulation.ts";
 import type { SettingsSource } from "./settings.ts";
 import { EmulatedSessions } from "./transport/emulated-sessions.ts";
@@ -27,17 +28,20 @@ export interface ClientPortParts {
   readonly isClosing: () => boolean;
 }
 
+function apiBackend(services: Services, describe: () => NodeInfo): ApiBackend {
+  const { broker, bus, channels, clock, hub, nodeId, registry, revocations } = services;
+  const own = { describe, channels: (pattern: string) => hub.subscriberCounts(pattern) };
+  const cluster = new ClusterView({ nodeId, bus, registry, own });
+  return { broker, channels, clock, revocations, cluster, control: new ClientControl(bus) };
+}
+
 export function assembleClientPort(parts: ClientPortParts): ClientPort {
   const { settings, deps, services, metrics, open, openRoutes, isGateClosed, isClosing } = parts;
   const { bus, nodeId, registry } = services;
   const sessions = new EmulatedSessions();
   const api = apiRouter({
     settings,
-    broker: services.broker,
-    registry,
-    control: new ClientControl(bus),
-    channels: services.channels,
-    describe: parts.describe,
+    backend: apiBackend(services, parts.describe),
     onRequest: (method, outcome) => metrics.apiRequests.inc({ method, outcome }),
   });
   return new ClientPort({

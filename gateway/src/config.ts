@@ -2,6 +2,7 @@
 import { CLIENT_PORT, CONTROL_PORT, type GatewayConfig } from "@belay/protocol/control";
 import { z } from "zod";
 import { type AuthConfig, authConfig } from "./config/auth.ts";
+import { api, type ApiRules } from "./config/api.ts";
 import { channels, type ChannelRules } from "./config/channels.ts";
 import { type ProxiesSettings, proxiesSchema } from "./config/proxies.ts";
 import { type TlsSettings, tlsSchema } from "./config/tls.ts";
@@ -15,7 +16,7 @@ export interface Config {
   readonly listen: { readonly host: string; readonly port: number };
   readonly control: { readonly host: string; readonly port: number; readonly tokenFile?: string | undefined };
   readonly auth: AuthConfig;
-  readonly api: { readonly keyFile?: string | undefined };
+  readonly api: ApiRules;
   readonly channels: ChannelRules;
   readonly broker:
     | { readonly type: "memory" }
@@ -63,7 +64,7 @@ const schema: z.ZodType<Config> = z.strictObject({
     .strictObject({ host: host.default("0.0.0.0"), port: integer(0, 65_535, CONTROL_PORT), tokenFile: file.optional() })
     .prefault({}),
   auth: authConfig,
-  api: z.strictObject({ keyFile: file.optional() }).prefault({}),
+  api,
   channels,
   broker: z
     .discriminatedUnion(

@@ -36,7 +36,7 @@ async function run(port: number): Promise<void> {
       config: checked.config,
       configHash: "",
       channels: compiled.table,
-      apiKey,
+      apiKeys: [{ name: "dev", key: apiKey }],
       hmacSecret,
       isTrafficOff: false,
     },

@@ -14,6 +14,7 @@ export {
   type PublishRequest,
   type StoredPublication,
 } from "./broker/broker.ts";
+export { openApiText } from "./api/openapi.ts";
 export {
   openRedisBroker,
   type RedisBrokerHooks,

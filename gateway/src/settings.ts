@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { type ConfigRefusal, TRAFFIC_LABEL } from "@belay/protocol/control";
 import { trustProblem } from "./auth/trusted-certificates.ts";
 import { parseKeys, type VerificationKey } from "./auth/verification-key.ts";
+import type { ApiKey } from "./api/api-key.ts";
 import type { ChannelTable } from "./channels/namespace.ts";
 import type { Config } from "./config.ts";
 import { type CompiledConfig, ConfigCompiler } from "./config-compiler.ts";
@@ -13,7 +14,8 @@ export interface Settings {
   /** Of the text that `config` was read from; empty where there was none. */
   readonly configHash: string;
   readonly channels: ChannelTable;
-  readonly apiKey?: string;
+  /** Keys of the server API with what each opens; any of them is valid. */
+  readonly apiKeys: readonly ApiKey[];
   readonly controlToken?: string;
   readonly hmacSecret?: Uint8Array;
   /** Keys of `auth.keys`. */
@@ -65,8 +67,8 @@ async function readNamedFiles(
   { config, channels, hash: configHash }: Extract<CompiledConfig, { ok: true }>,
 ): Promise<LoadedSettings> {
   const files = new NamedFiles();
-  const [apiKey, controlToken, hmac, redisUrl, labels, tokenKeys, tokenCa, certificate] = await Promise.all([
-    files.secret("api.keyFile", config.api.keyFile),
+  const [apiKeys, controlToken, hmac, redisUrl, labels, tokenKeys, tokenCa, certificate] = await Promise.all([
+    readApiKeys(config.api, files),
     files.secret("control.tokenFile", config.control.tokenFile),
     files.secret("auth.hmacSecretFile", config.auth.hmacSecretFile),
     files.secret("broker.urlFile", config.broker.type === "redis" ? config.broker.urlFile : undefined),
@@ -80,7 +82,8 @@ async function readNamedFiles(
     config,
     configHash,
     channels,
-    ...present({ apiKey, controlToken, redisUrl, certificate, tokenCa }),
+    apiKeys,
+    ...present({ controlToken, redisUrl, certificate, tokenCa }),
     ...(hmac !== undefined && { hmacSecret: new TextEncoder().encode(hmac) }),
     tokenKeys,
     isTrafficOff: isTrafficOff(labels ?? ""),
@@ -92,6 +95,17 @@ async function readNamedFiles(
 function present<T extends object>(values: T): { readonly [K in keyof T]?: Exclude<T[K], undefined> } {
   const entries = Object.entries(values).filter(([, value]) => value !== undefined);
   return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], undefined> };
+}
+
+async function readApiKeys({ keyFile, keys }: Config["api"], files: NamedFiles): Promise<readonly ApiKey[]> {
+  const main = await files.secret("api.keyFile", keyFile);
+  const others = await Promise.all(
+    keys.map(async ({ keyFile: path, ...scope }, index) => {
+      const key = await files.secret(`api.keys.${index}.keyFile`, path);
+      return key === undefined ? [] : [{ ...scope, key }];
+    }),
+  );
+  return [...(main === undefined ? [] : [{ name: "main", key: main }]), ...others.flat()];
 }
 
 async function readTokenKeys(files: NamedFiles, { keys = [] }: Config["auth"]): Promise<readonly VerificationKey[]> {

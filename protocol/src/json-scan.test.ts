@@ -1,6 +1,6 @@
 import { fc } from "@fast-check/vitest";
 import { expect, test } from "vitest";
-import { isDeeperThan, rawMember, withoutNewlines } from "./json-scan.ts";
+import { isDeeperThan, rawElements, rawMember, withoutNewlines } from "./json-scan.ts";
 
 /** JSON text in all its spellings: spaces, escapes, numbers no double holds. */
 const jsonText: fc.Arbitrary<string> = fc.letrec<{ value: string }>((tie) => {
@@ -88,4 +88,13 @@ test("[PAY2] without newlines a value is the same value", () => {
     }),
     { numRuns: 2000 },
   );
+});
+
+test.each([
+  ["[]", []],
+  [' [ 1.0 , "a,]" ,{"b":[1,2]},[ ] ] ', ["1.0", '"a,]"', '{"b":[1,2]}', "[ ]"]],
+  ["{}", undefined],
+  ["1", undefined],
+])("[PAY1] the elements of %s are cut out as they stand", (text, elements) => {
+  expect(rawElements(text)).toEqual(elements);
 });

@@ -150,3 +150,19 @@ function skipSpace(text: string, from: number): number {
 export function withoutNewlines(json: string): string {
   return json.includes("\n") || json.includes("\r") ? json.replaceAll(/[\r\n]+/g, "") : json;
 }
+
+/** The JSON texts of an array's elements, or undefined when the text is no array. Expects text that JSON.parse accepts. */
+export function rawElements(text: string): readonly string[] | undefined {
+  let at = skipSpace(text, 0);
+  if (text.charCodeAt(at) !== OPEN_BRACKET) return undefined;
+  const elements: string[] = [];
+  at = skipSpace(text, at + 1);
+  while (at < text.length && text.charCodeAt(at) !== CLOSE_BRACKET) {
+    const end = endOfValue(text, at);
+    elements.push(text.slice(at, end));
+    at = skipSpace(text, end);
+    if (text.charCodeAt(at) !== COMMA) break;
+    at = skipSpace(text, at + 1);
+  }
+  return elements;
+}

@@ -86,8 +86,8 @@ function subscribe(connection: ClientConnection, order: SubscribeOrder, services
 
 function optionsOf({ info, data, expiresAt, override }: SubscribeOrder): ServerSubscription {
   return {
-    ...(info !== undefined && { info: Buffer.from(info) }),
-    ...(data !== undefined && { data: Buffer.from(data) }),
+    ...(info !== undefined && { info: Buffer.from(info, "base64") }),
+    ...(data !== undefined && { data: Buffer.from(data, "base64") }),
     ...(expiresAt !== undefined && { expiresAt }),
     ...(override !== undefined && { override }),
   };

@@ -1,4 +1,4 @@
-import type { CloseReason, Codec, Command, ErrorReply, Push, Reply, UnsubscribeName } from "@belay/protocol";
+import type { CloseReason, Codec, ErrorReply, Push, Reply, UnsubscribeName } from "@belay/protocol";
 import type { Logger } from "pino";
 import type { Revocations, TokenVerifier } from "../auth/verifier.ts";
 import type { Broker } from "../broker/broker.ts";
@@ -16,7 +16,7 @@ import type { SettingsSource } from "../settings.ts";
 import type { Subscription } from "../subscription/subscription.ts";
 
 /** How a client is connected, as handlers need to know it. */
-export interface ConnectionSocket {
+interface ConnectionSocket {
   readonly transport: string;
   /** The client only listens. */
   readonly isUnidirectional: boolean;
@@ -79,6 +79,3 @@ export interface Services {
 
 /** Carries out one command. Nothing is returned when it is done already. Rejections are bugs. */
 export type Handler<C> = (connection: ClientConnection, command: C, services: Services) => Promise<void> | undefined;
-
-/** Every command, by its kind. */
-export type CommandHandler = Handler<Command>;

@@ -1,7 +1,7 @@
 import { encodePublicationHead } from "@belay/protocol";
 import type { BrokerPublication, History, HistoryRequest } from "../broker/broker.ts";
+import { matchesGlob } from "../broker/channel-glob.ts";
 import { FanOut } from "./fan-out.ts";
-import { LossNotices } from "./loss-notices.ts";
 import { Member, type MemberOptions } from "./member.ts";
 import { Room, type RoomObserver } from "./room.ts";
 import type { MakeDelta } from "./room-publication.ts";
@@ -28,7 +28,6 @@ const VERIFY_AT_ONCE = 64;
 export class Hub<C extends HubClient> {
   readonly #options: HubOptions;
   readonly #fanOut: FanOut;
-  readonly #notices = new LossNotices();
   readonly #users = new Map<string, Set<C>>();
   readonly #rooms = new Map<string, Room>();
   #clients = 0;
@@ -48,6 +47,20 @@ export class Hub<C extends HubClient> {
 
   get channelCount(): number {
     return this.#rooms.size;
+  }
+
+  get subscriptionCount(): number {
+    let count = 0;
+    for (const { members } of this.#rooms.values()) count += members.size;
+    return count;
+  }
+
+  /** Channels whose name fits a glob, with their subscribers here. */
+  subscriberCounts(pattern: string): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>();
+    for (const [channel, { members }] of this.#rooms)
+      if (matchesGlob(pattern, channel)) counts.set(channel, members.size);
+    return counts;
   }
 
   addClient(client: C): void {
@@ -80,13 +93,12 @@ export class Hub<C extends HubClient> {
   /** The member takes part from now on, and is handed nothing before it is activated. */
   join(channel: string, options: MemberOptions): Member {
     const room = this.#rooms.get(channel) ?? this.#openRoom(channel);
-    const member = new Member(options, this.#fanOut.sequence, this.#notices);
+    const member = new Member(options, this.#fanOut.sequence);
     room.members.add(member);
     return member;
   }
 
   leave(channel: string, member: Member): void {
-    member.leave();
     const room = this.#rooms.get(channel);
     if (room === undefined) return;
     room.members.delete(member);

@@ -25,9 +25,9 @@ export interface UnsubscribeOrder extends ConnectionTarget {
 
 export interface SubscribeOrder extends ConnectionTarget {
   readonly channel: string;
-  /** JSON text. */
+  /** Base64. */
   readonly info?: string | undefined;
-  /** JSON text. */
+  /** Base64. */
   readonly data?: string | undefined;
   /** Seconds since 1970. */
   readonly expiresAt?: number | undefined;

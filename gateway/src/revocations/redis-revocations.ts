@@ -104,7 +104,6 @@ export class RedisRevocations implements Revocations {
   async unblock(user: string): Promise<void> {
     await this.#sync();
     const block = this.#table.get(blockId(user));
-    if (!this.#commands.available) throw new BrokerUnavailableError("Redis is not reachable");
     if (block !== undefined && !block.isLifted) await this.#store({ ...block, isLifted: true });
   }
 
@@ -135,10 +134,7 @@ export class RedisRevocations implements Revocations {
   #sync(): Promise<void> {
     this.#isStale = true;
     this.#syncing ??= this.#syncUntilFresh().finally(() => (this.#syncing = undefined));
-    // Whoever joins in the very moment it ends has not been looked for.
-    return this.#syncing.then(() =>
-      this.#isStale && this.#commands.available && !this.#isClosed ? this.#sync() : undefined,
-    );
+    return this.#syncing;
   }
 
   async #syncUntilFresh(): Promise<void> {

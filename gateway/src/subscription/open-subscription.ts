@@ -71,7 +71,7 @@ async function open(request: OpenRequest, services: Services): Promise<OpenOutco
   };
 }
 
-export interface SubscriptionMode {
+interface SubscriptionMode {
   readonly isPositioned: boolean;
   readonly isRecoverable: boolean;
   readonly isDeltaStream: boolean;

@@ -1,4 +1,5 @@
 import type { AuthConfig } from "./auth-config.ts";
+import type { ApiConfig } from "./api-config.ts";
 import type { ChannelsConfig } from "./channels-config.ts";
 import type { ProxiesConfig } from "./proxies-config.ts";
 import type { TlsConfig } from "./tls-config.ts";
@@ -18,8 +19,8 @@ export interface GatewayConfig {
   /** Control port: /load, /drain and, as on the client port, /healthz, /readyz, /metrics. Default port 8001. */
   readonly control?: { readonly host?: string; readonly port?: number; readonly tokenFile?: string };
   readonly auth?: AuthConfig;
-  /** *hot* Server API: file with the key that `X-API-Key` must carry. Without one the API answers 401 to everything. */
-  readonly api?: { readonly keyFile?: string };
+  /** *hot* Keys of the server API. Without one the API answers 401 to everything. */
+  readonly api?: ApiConfig;
   readonly channels?: ChannelsConfig;
   readonly broker?:
     | { readonly type: "memory" }

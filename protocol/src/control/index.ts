@@ -1,3 +1,4 @@
+export * from "./api-config.ts";
 export * from "./auth-config.ts";
 export * from "./channels-config.ts";
 export * from "./drain.ts";
