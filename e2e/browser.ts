@@ -18,12 +18,18 @@ export interface Browser extends AsyncDisposable {
   readonly context: BrowserContext;
 }
 
+export interface BrowserOptions {
+  /** Pages may do what their server's policy forbids them, but nothing that the same-origin policy does. */
+  readonly bypassCSP?: boolean;
+}
+
 /** A real Chromium (`CHROMIUM`, default Debian's) with a profile of its own. */
-export async function openBrowser(): Promise<Browser> {
+export async function openBrowser({ bypassCSP = false }: BrowserOptions = {}): Promise<Browser> {
   const profile = await mkdtemp(join(tmpdir(), "belay-chromium-"));
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
     headless: true,
+    bypassCSP,
     args: [...flags],
   });
   return {

@@ -113,6 +113,19 @@ test.each([
   expect(await metricsOf(gateway)).toMatch(/belay_gateway_connections 0\n/);
 });
 
+test("[STR4] [DRN2] a drain closes streams with 3001, and neither them nor new ones keep a connection to this pod", async () => {
+  await using gateway = await startGateway({ config: { drain: { ratePerSecond: 1000, deadlineSeconds: 2 } } });
+  await using stream = await TestStream.connect(gateway.httpUrl, "sse");
+  expect(stream.headers.connection).toBe("close");
+  const drained = gateway.gateway.drain();
+  await stream.ended;
+  expect(stream.received.at(-1)).toMatchObject({ push: { disconnect: { code: 3001, reconnect: true } } });
+  await drained;
+  await using late = await TestStream.open(gateway.httpUrl + SSE_URL);
+  await late.ended;
+  expect(late.received).toMatchObject([{ push: { disconnect: { code: 3001 } } }]);
+});
+
 test("[STR5] a connect command that is none is answered by a disconnect push", async () => {
   await using gateway = await startGateway();
   for (const body of ["nonsense", '{"id":1,"rpc":{"method":"m"}}', "{}"]) {

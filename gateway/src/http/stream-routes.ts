@@ -139,6 +139,8 @@ function contentType(transport: StreamTransport, { codec }: StreamForm): string 
 /** Sends the head at once: the reader's `open` must not wait for the first reply. */
 function startStream(response: ServerResponse, transport: StreamTransport, form: StreamForm): ServerResponse {
   setHeaders(response, STREAM_HEADERS);
+  // Behind a stream nothing else may come: the next request of its client is to find a pod that stays.
+  response.shouldKeepAlive = false;
   response.writeHead(200, { "Content-Type": contentType(transport, form) });
   response.flushHeaders();
   return response;

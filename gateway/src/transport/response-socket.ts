@@ -73,7 +73,7 @@ export class ResponseSocket implements Socket {
    * Takes a frame of the client's behind all that were taken before, at once or when the connection reads on. False when the
    * socket is closed, closes before that, or too many frames wait.
    */
-  accept(data: Buffer): Promise<boolean> | boolean {
+  accept(data: Buffer): boolean | Promise<boolean> {
     if (!this.isOpen || this.#events === undefined) return false;
     if (!this.#isPaused && this.#waiting.length === 0) {
       this.#events.onMessage(data, this.framing.isBinary);
