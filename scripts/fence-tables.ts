@@ -110,7 +110,7 @@ function prefixed(workspace: string, imports: Layer["imports"]): Layer["imports"
  * pattern fits claims a file. Only the app picks adapters.
  */
 export const layers: readonly Layer[] = [
-  gateway("entry", /(main|dev|dev-\w+|index|internal)\.ts$/, "all"),
+  gateway("entry", /(main|stop-signal|dev|dev-\w+|index|internal)\.ts$/, "all"),
   gateway("app", /(app|assemble-client-port|assemble-services|adapters|client-port|gateway)\.ts$/, [
     "access",
     "api",

@@ -1,3 +1,5 @@
+// First of all: a signal that nobody listens to is lost for a process that is the first one of its container.
+import { stopped } from "./stop-signal.ts";
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { parseArgs } from "node:util";
@@ -31,21 +33,9 @@ async function run(path: string | undefined): Promise<void> {
   };
   const gateway = createGateway(settings, { clock: systemClock, random: systemRandom, log, identity });
   await gateway.listen();
-  await stopSignal();
+  await stopped;
   log.info("stopping");
   await stop(gateway);
-}
-
-/** Waits for the first request to stop; a second one ends the process at once. */
-async function stopSignal(): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    process.once(signal, () => {
-      process.once(signal, () => process.exit(1));
-      resolve();
-    });
-  }
-  await promise;
 }
 
 async function stop(gateway: Gateway): Promise<void> {
