@@ -21,6 +21,7 @@ export { kubeContract, type KubeSubject } from "./kube/kube-contract.ts";
 export { type Fault, MemoryKube } from "./kube/memory-kube.ts";
 export { FakeClock, settle } from "./kube/fake-clock.ts";
 export { clientFrame, exchange, type RawTalk, rawTalk } from "./raw-socket.ts";
-export { invalidChanges, type InvalidCluster, invalidClusters } from "./kube/invalid-clusters.ts";
+export { invalidChanges } from "./kube/invalid-changes.ts";
+export { type InvalidCluster, invalidClusters } from "./kube/invalid-clusters.ts";
 export { servingCertificate } from "./certificate.ts";
 export { RoundRobin } from "./round-robin.ts";

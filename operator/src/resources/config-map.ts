@@ -1,11 +1,12 @@
 import {
+  type ApiConfig,
   type AuthConfig,
   type ChannelsConfig,
   configHash,
   type GatewayConfig,
   stableHash,
 } from "@belay/protocol/control";
-import type { AuthSpec, RealtimeClusterSpec, SecretKeyRef } from "../api/v1alpha1/gen/types.ts";
+import type { ApiSpec, AuthSpec, RealtimeClusterSpec, SecretKeyRef } from "../api/v1alpha1/gen/types.ts";
 import type { RealtimeCluster } from "../api/v1alpha1/realtime-cluster.ts";
 import { childMeta } from "./labels.ts";
 import type { Manifest } from "./manifest.ts";
@@ -26,7 +27,7 @@ function gatewayConfig({ metadata: { namespace, name }, spec }: RealtimeCluster)
   return {
     control: { tokenFile: paths.controlToken },
     auth: authConfig(spec.auth),
-    api: { keyFile: paths.apiKey },
+    api: apiConfig(spec.api),
     broker: { type: "redis", urlFile: paths.redisUrl, prefix: redisPrefix(namespace, name) },
     drain: { ratePerSecond: spec.drain.ratePerSecond, deadlineSeconds: spec.drain.deadlineSeconds },
     ...(channelsSection && { channels: channelsSection }),
@@ -47,6 +48,19 @@ function clientPort({ transports, tls, proxies }: RealtimeCluster["spec"]): Gate
       },
     }),
     ...(proxies && { proxies }),
+  };
+}
+
+/** The generated key, and the user's where there are some. */
+function apiConfig({ keys }: ApiSpec = {}): ApiConfig {
+  return {
+    keyFile: paths.apiKey,
+    ...(keys && {
+      keys: keys.map(({ secretRef: _mounted, ...key }) => ({
+        ...key,
+        keyFile: `${optionalDirectories.apiKeys}/${key.name}`,
+      })),
+    }),
   };
 }
 

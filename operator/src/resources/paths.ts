@@ -12,6 +12,7 @@ export const directories = {
 export const optionalDirectories = {
   tokenKeys: "/etc/belay/token-keys",
   tls: "/etc/belay/tls",
+  apiKeys: "/etc/belay/api-keys",
 } as const;
 
 export const paths = {

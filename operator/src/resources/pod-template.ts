@@ -3,7 +3,7 @@
  * changes it replaces every pod. What can be changed without a new pod belongs into the ConfigMap.
  */
 import { CLIENT_PORT, CONTROL_PORT, REVISION_LABEL, TRAFFIC_LABEL, stableHash } from "@belay/protocol/control";
-import type { AuthSpec, PodTemplateSpec, SecretKeyRef } from "../api/v1alpha1/gen/types.ts";
+import type { ApiSpec, AuthSpec, PodTemplateSpec, SecretKeyRef } from "../api/v1alpha1/gen/types.ts";
 import type { RealtimeCluster } from "../api/v1alpha1/realtime-cluster.ts";
 import { childLabels, selectorLabels } from "./labels.ts";
 import type { Blueprint } from "./manifest.ts";
@@ -110,11 +110,12 @@ function container({ cluster: { spec }, installation }: Blueprint, revision: str
 }
 
 /** Volume → directory. */
-function mounts({ auth, tls }: RealtimeCluster["spec"]): Readonly<Record<string, string>> {
+function mounts({ api, auth, tls }: RealtimeCluster["spec"]): Readonly<Record<string, string>> {
   return {
     ...directories,
     ...(tokenFiles(auth).length > 0 && { "token-keys": optionalDirectories.tokenKeys }),
     ...(tls?.secretRef && { tls: optionalDirectories.tls }),
+    ...(api?.keys && { "api-keys": optionalDirectories.apiKeys }),
   };
 }
 
@@ -136,6 +137,7 @@ function volumes({ metadata: { name }, spec }: RealtimeCluster): readonly object
       downwardAPI: { items: [{ path: "labels", fieldRef: { fieldPath: "metadata.labels" } }] },
     },
     ...tokenKeysVolume(spec.auth),
+    ...apiKeysVolume(spec.api),
     ...(spec.tls?.secretRef === undefined
       ? []
       : [
@@ -157,6 +159,14 @@ function secretVolume(
 
 function tokenFiles({ keys = [], caSecretRef }: AuthSpec): readonly SecretKeyRef[] {
   return [...keys.map(({ secretRef }) => secretRef), ...(caSecretRef ? [caSecretRef] : [])];
+}
+
+function apiKeysVolume({ keys }: ApiSpec = {}): readonly object[] {
+  if (keys === undefined) return [];
+  const sources = keys.map(({ name: path, secretRef: { name, key } }) => ({
+    secret: { name, items: [{ key, path }] },
+  }));
+  return [{ name: "api-keys", projected: { defaultMode: SECRET_MODE, sources } }];
 }
 
 /** One volume for all, so that keys that are rotated together change together. */

@@ -18,10 +18,14 @@ export function referencedSecrets({ spec }: RealtimeCluster): readonly SecretRef
     field: `spec.auth.keys[${at}].secretRef`,
     ...secretRef,
   }));
+  const apiKeys = (spec.api?.keys ?? []).map(({ secretRef }, at) => ({
+    field: `spec.api.keys[${at}].secretRef`,
+    ...secretRef,
+  }));
   const certificate = spec.tls?.secretRef;
   const tls = ["tls.crt", "tls.key"].flatMap((key) =>
     certificate === undefined ? [] : [{ field: "spec.tls.secretRef", name: certificate.name, key }],
   );
   const ca = spec.auth.caSecretRef === undefined ? [] : [{ field: "spec.auth.caSecretRef", ...spec.auth.caSecretRef }];
-  return [...redis, ...hmac, ...keys, ...ca, ...tls];
+  return [...redis, ...hmac, ...keys, ...apiKeys, ...ca, ...tls];
 }

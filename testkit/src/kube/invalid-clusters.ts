@@ -265,6 +265,16 @@ export const invalidClusters: readonly InvalidCluster[] = [
     refusal: "spec.namespaces[0].payload.sanitize[0].allowedTags[0]: Unsupported value",
   },
   {
+    title: "an API key for an unknown method",
+    spec: { api: { keys: [{ name: "a", secretRef: { name: "a" }, methods: ["dance"] }] } },
+    refusal: "spec.api.keys[0].methods[0]: Unsupported value",
+  },
+  {
+    title: "two API keys of one name",
+    spec: { api: { keys: [1, 2].map(() => ({ name: "a", secretRef: { name: "a" } })) } },
+    refusal: "api.keys must have different names",
+  },
+  {
     title: "a name that is too long",
     name: "a".repeat(41),
     spec: {},
@@ -275,26 +285,5 @@ export const invalidClusters: readonly InvalidCluster[] = [
     name: "chat.prod",
     spec: {},
     refusal: "metadata.name must begin with a letter and hold only a-z, 0-9 and -",
-  },
-];
-
-/** Changes to an accepted object that must be refused: [what it was, what it is to become, refusal]. */
-export const invalidChanges: readonly {
-  readonly title: string;
-  readonly from: unknown;
-  readonly to: unknown;
-  readonly refusal: string;
-}[] = [
-  {
-    title: "persistence added later",
-    from: { redis: { type: "managed" } },
-    to: { redis: { type: "managed", persistence: { size: "1Gi" } } },
-    refusal: "redis.persistence cannot be added or removed later",
-  },
-  {
-    title: "persistence of another size",
-    from: { redis: { type: "managed", persistence: { size: "1Gi" } } },
-    to: { redis: { type: "managed", persistence: { size: "2Gi" } } },
-    refusal: "redis.persistence cannot be changed later",
   },
 ];

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { annotationMap, objectName, rules } from "../fields.ts";
+import { api } from "./api-schema.ts";
 import { auth, secretKeyRef } from "./auth-schema.ts";
 import { autoscaling } from "./autoscaling-schema.ts";
 import { gateway, resources, storage } from "./gateway-schema.ts";
@@ -125,6 +126,7 @@ export const specSchema: z.ZodType<RealtimeClusterSpec> = z
       .default({ type: "managed" })
       .describe("Where messages cross pods: a Redis of the operator's, or yours."),
     auth: auth.default(auth.parse({})).describe("Who may connect."),
+    api: api.exactOptional().describe("Who may use the server API."),
     namespaces: namespaces
       .exactOptional()
       .describe("Namespaces of channels. Changes reach every pod within seconds, and close no connection."),

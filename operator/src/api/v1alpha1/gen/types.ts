@@ -222,6 +222,20 @@ export interface AuthSpec {
   readonly clockSkewSeconds?: number;
 }
 
+export interface ApiSpec {
+  /** Keys beside the one that the operator generates in `<name>-keys`. Two keys may be valid at once, so that one can be rotated. Another name or Secret replaces the pods, another scope does not. */
+  readonly keys?: readonly ({
+    /** Name of the key, for logs. */
+    readonly name: string;
+    /** Secret that holds the key. A changed value is used without a restart. */
+    readonly secretRef: SecretKeyRef;
+    /** Methods that the key may call; all when absent. */
+    readonly methods?: readonly ("publish" | "broadcast" | "subscribe" | "unsubscribe" | "disconnect" | "refresh" | "revoke" | "block" | "unblock" | "presence" | "presence_stats" | "history" | "history_remove" | "channels" | "info")[];
+    /** Channels that the key may name, with * and ? as in a file name; all when absent. Methods that name no channel must then be listed in methods. */
+    readonly channels?: readonly string[];
+  })[];
+}
+
 export interface AllowSpec {
   /** Who may subscribe. */
   readonly subscribe: "none" | "anonymous" | "authenticated" | "token";
@@ -399,6 +413,8 @@ export interface RealtimeClusterSpec {
   readonly redis: RedisSpec;
   /** Who may connect. */
   readonly auth: AuthSpec;
+  /** Who may use the server API. */
+  readonly api?: ApiSpec;
   /** Namespaces of channels. Changes reach every pod within seconds, and close no connection. */
   readonly namespaces?: readonly NamespaceSpec[];
   /** Channels without a prefix. Absent: everybody connected may subscribe and publish, nothing is kept. */
