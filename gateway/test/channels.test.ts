@@ -141,6 +141,20 @@ test("[LIM2] a name of 255 bytes is fine", async () => {
   expect((await client.call({ subscribe: { channel: `${"é".repeat(127)}x` } })).error).toBeUndefined();
 });
 
+test("[CMD8] other types of subscription and publication get 108 and the connection lives on", async () => {
+  await using client = await TestClient.connect(gateway.url);
+  for (const type of [1, 2, 3, 4]) {
+    for (const command of [
+      { subscribe: { channel: "typed", type } },
+      { publish: { channel: "typed", type, key: "k", removed: true } },
+      { sub_refresh: { channel: "typed", type } },
+    ]) {
+      expect((await client.call(command)).error?.code).toBe(108);
+    }
+  }
+  expect((await client.call({ publish: { channel: "typed", type: 0, data: 1 } })).error).toBeUndefined();
+});
+
 test("[CMD6] history and presence where there are none get 108, an rpc that nobody serves 104, a send nothing", async () => {
   await using client = await TestClient.connect(gateway.url);
   client.send('{"send":{"data":1}}');

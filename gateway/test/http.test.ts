@@ -42,8 +42,8 @@ test.each([
   ["[HS3] another protocol", upgrade({ Upgrade: "h2c" }), 400],
   ["[HS3] a short key", upgrade({ "Sec-WebSocket-Key": "abc" }), 400],
   ["[HS3] another version", upgrade({ "Sec-WebSocket-Version": "8" }), 426],
-  ["[HS2] Protobuf only", upgrade({ "Sec-WebSocket-Protocol": "centrifuge-protobuf" }), 400],
-  ["[HS1] Protobuf by query", upgrade({}, "/connection/websocket?format=protobuf"), 400],
+  ["[HS2] a form that there is not", upgrade({}, "/connection/websocket?format=xml"), 400],
+  ["[HS2] Protobuf for a client that only listens", upgrade({}, "/connection/uni_websocket?format=protobuf"), 400],
   ["[HS6] something else than HTTP", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 hello\r\n\r\n", 400],
   ["[HS6] a header over 16 KiB", `GET / HTTP/1.1\r\nHost: x\r\nA: ${"a".repeat(20_000)}\r\n\r\n`, 431],
   ["[HS6] two lengths", "POST /api/publish HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", 400],
@@ -56,15 +56,22 @@ test.each([
   expect(await raw(request)).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
 });
 
-test("[HS1] any other query is accepted; [HS2] centrifuge-json is selected when offered, nothing else", async () => {
+test("[HS1] any query of strangers is accepted", async () => {
   await using json = await TestClient.open(`${gateway.url}?cf_x=1`, {});
   expect(json.socket.protocol).toBe("");
-  expect(await raw(`${upgrade({ "Sec-WebSocket-Protocol": "chat, centrifuge-json" })}\x88\x80\0\0\0\0`)).toContain(
-    "Sec-WebSocket-Protocol: centrifuge-json\r\n",
-  );
-  expect(await raw(`${upgrade({ "Sec-WebSocket-Protocol": "chat" })}\x88\x80\0\0\0\0`)).not.toContain(
-    "Sec-WebSocket-Protocol",
-  );
+});
+
+test.each([
+  ["chat, centrifuge-json", "", "centrifuge-json"],
+  ["centrifuge-protobuf", "", "centrifuge-protobuf"],
+  ["centrifuge-json, centrifuge-protobuf", "", "centrifuge-json"],
+  ["centrifuge-json, centrifuge-protobuf", "?cf_protocol=protobuf", "centrifuge-protobuf"],
+  ["centrifuge-json", "?format=protobuf", undefined],
+  ["chat", "", undefined],
+])("[HS2] of the offer %j with the query %j, %j is selected", async (offer, query, selected) => {
+  const request = upgrade({ "Sec-WebSocket-Protocol": offer }, `/connection/websocket${query}`);
+  const answer = await raw(`${request}\x88\x80\0\0\0\0`);
+  expect(/Sec-WebSocket-Protocol: (.*)\r/.exec(answer)?.[1]).toBe(selected);
 });
 
 test("[HS4] a plain request to the WebSocket path gets 426", async () => {

@@ -2,6 +2,7 @@ import type { GatewayConfig } from "@belay/protocol/control";
 import { callApi, callControl, eventually, type GatewayAccess, startGateway, TestClient } from "@belay/testkit";
 import { SignJWT } from "jose";
 import { expect, test } from "vitest";
+import { JwksServer, signingKey } from "./jwks-server.ts";
 
 async function codeOf(client: TestClient, command: Readonly<Record<string, unknown>>): Promise<number> {
   return (await client.call(command)).error?.code ?? 0;
@@ -83,6 +84,31 @@ test("[CFG3] a namespace that disappears ends its subscriptions with 2000, and t
   await client.waitForPayloads("lobby", 1);
   await client.waitForPayloads("b:1", 1);
   expect(client.received.filter((message) => message.push !== undefined).length).toBe(3);
+});
+
+test("[CFG3] a subscribe that is under way when its namespace disappears is answered, then ended", async () => {
+  await using keys = await JwksServer.start();
+  const key = await signingKey("k1");
+  keys.publish(key);
+  const answer = keys.answer;
+  const asked = Promise.withResolvers<void>();
+  const released = Promise.withResolvers<void>();
+  keys.answer = (request, response) => {
+    asked.resolve();
+    void released.promise.then(() => answer(request, response));
+  };
+  const auth = { jwks: [{ url: keys.url }] };
+  const namespaces = [{ name: "a", allow: { subscribe: "token" } as const }];
+  await using own = await startGateway({ config: { auth, channels: { namespaces } } });
+  await using client = await TestClient.connect(own.url);
+  const token = await key.sign({ sub: "", channel: "a:1", exp: Math.floor(Date.now() / 1000) + 600 });
+  const reply = client.call({ subscribe: { channel: "a:1", token } });
+  await asked.promise;
+  await reload(own, { auth });
+  released.resolve();
+  expect((await reply).error?.code ?? 0).toBe(0);
+  const { push } = await client.waitFor("unsubscribe", (message) => message.push !== undefined);
+  expect(push).toMatchObject({ channel: "a:1", unsubscribe: { code: 2000 } });
 });
 
 test("[CFG4] a namespace that keeps a history from now on restarts its subscriptions with 2502, and they see positions", async () => {

@@ -15,6 +15,8 @@ import {
 import type { RecoveryCounts } from "./recovering-client.ts";
 import { testRuntime } from "./redis-test-runtime.ts";
 
+/** Thousands of runs on a machine that may be busy. */
+const PATIENCE = { timeout: 180_000 };
 const META_TTL_MS = 86_400_000;
 
 function zeroCounts(): RecoveryCounts {
@@ -55,27 +57,31 @@ function expectBusy(counts: RecoveryCounts, runs: number): void {
   for (const count of Object.values(counts)) expect(count).toBeGreaterThan(runs / 20);
 }
 
-test("[BR31] memory: 10,000 runs of cut, resume, publish, trim, epoch change, duplicate and reorder: a client sees the channel's exact order, or is told", async () => {
-  let nowMs = 0;
-  const node = await new BrokerNode(
-    new MemoryBroker({
-      epochPrefix: "e",
-      nodeId: "n",
-      clock: { nowMs: () => nowMs, date: () => new Date(nowMs) },
-      metaTtlMs: META_TTL_MS,
-    }),
-  ).start();
-  const counts = zeroCounts();
-  const medium: RecoveryMedium = {
-    broker: node.broker,
-    heard: (_, position) => take(node.publications, position),
-    loseEpoch: async () => void (nowMs += META_TTL_MS),
-  };
-  await fc.assert(await exactness(medium, counts), { seed: 31, numRuns: 10_000 });
-  expectBusy(counts, 10_000);
-});
+test(
+  "[BR31] memory: 10,000 runs of cut, resume, publish, trim, epoch change, duplicate and reorder: a client sees the channel's exact order, or is told",
+  PATIENCE,
+  async () => {
+    let nowMs = 0;
+    const node = await new BrokerNode(
+      new MemoryBroker({
+        epochPrefix: "e",
+        nodeId: "n",
+        clock: { nowMs: () => nowMs, date: () => new Date(nowMs) },
+        metaTtlMs: META_TTL_MS,
+      }),
+    ).start();
+    const counts = zeroCounts();
+    const medium: RecoveryMedium = {
+      broker: node.broker,
+      heard: (_, position) => take(node.publications, position),
+      loseEpoch: async () => void (nowMs += META_TTL_MS),
+    };
+    await fc.assert(await exactness(medium, counts), { seed: 31, numRuns: 10_000 });
+    expectBusy(counts, 10_000);
+  },
+);
 
-test("[BR31] Redis: 2,000 runs of the same", async () => {
+test("[BR31] Redis: 2,000 runs of the same", PATIENCE, async () => {
   const redis = await startRedis();
   const client = new Redis(redis.url);
   onTestFinished(() => client.disconnect());

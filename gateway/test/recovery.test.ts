@@ -147,3 +147,17 @@ async function resubscribe(to: TestClient, channel: string, since: Place): Promi
   });
   return result ?? {};
 }
+
+test("[LIM9] a history too large for one reply is refused; in parts it is read", async () => {
+  const channel = "large";
+  await publish(one, channel, ...Array.from({ length: 10 }, () => "x".repeat(60_000)));
+  await using reader = await TestClient.connect(two.url);
+  const { epoch = "" } = await subscribe(reader, channel);
+  expect((await reader.call({ history: { channel, limit: -1 } })).error?.code).toBe(106);
+  let offset = 0;
+  while (offset < 10) {
+    const reply = await reader.call({ history: { channel, limit: 5, since: { offset, epoch } } });
+    offset += (reply["history"] as Result).publications?.length ?? 0;
+  }
+  expect(offset).toBe(10);
+});

@@ -142,6 +142,7 @@ test("[RV3] a node that cannot read the list says so, and is ready when it has",
   await late.start();
   expect(late.isLoaded).toBe(false);
   await expect(late.add({ user: "ann", until: inAnHour() })).rejects.toThrow(BrokerUnavailableError);
+  await expect(late.unblock("ann")).rejects.toThrow(BrokerUnavailableError);
   expect(late.judge(ann())).toBeUndefined();
   await redis.start();
   await eventually("loaded", 5000, async () => late.isLoaded || undefined);
@@ -186,6 +187,26 @@ test("[RV4] a Redis that lost only the latest ones is told those again", async (
   await fresh.start();
   await eventually("told again", 5000, async () => fresh.judge({ user: "x", tokenId: "latest" }));
   expect(fresh.judge({ user: "x", tokenId: "old" })).toBe("revoked");
+  client.disconnect();
+});
+
+test.each(["revocations", "revocation-versions"])("[RV4] a Redis that evicted %s alone is mended", async (evicted) => {
+  const prefix = newPrefix();
+  const one = node({ prefix });
+  await one.start();
+  const until = inAnHour();
+  await one.add({ tokenId: "first", until });
+  await one.add({ user: "ann", until });
+  const client = new Redis(server.url);
+  await client.del(`${prefix}{L}:${evicted}`);
+  await one.add({ tokenId: "later", until });
+  const known = await eventually("a new node knows all", 5000, async () => {
+    const fresh = node({ prefix });
+    await fresh.start();
+    return fresh.size === 3 ? fresh : undefined;
+  });
+  expect(known.judge(ann())).toBe("revoked");
+  expect(await client.ttl(`${prefix}{L}:${evicted}`)).toBeGreaterThan(3600);
   client.disconnect();
 });
 

@@ -198,7 +198,13 @@ function filterNode(value: unknown): FilterNode {
 }
 
 function decodePublish({ id, body, line }: CommandParts): Command {
-  return { kind: "publish", id, channel: textOf(body, "channel"), data: required(line, ["publish", "data"]) };
+  const channel = textOf(body, "channel");
+  const type = integerOf(body, "type");
+  const data = payload(line, ["publish", "data"]);
+  // Other kinds may come without data, and are refused as a whole (CMD8).
+  if (type !== 0) return { kind: "publish", id, channel, data: data ?? NO_DATA, type };
+  if (data === undefined) throw new FieldProblem("data", "there");
+  return { kind: "publish", id, channel, data };
 }
 
 function decodeHistory({ id, body }: CommandParts): HistoryCommand {
@@ -220,17 +226,13 @@ function decodeRpc({ id, body, line }: CommandParts): Command {
 }
 
 function decodeSubRefresh({ id, body }: CommandParts): Command {
-  return { kind: "sub_refresh", id, channel: textOf(body, "channel"), token: textOf(body, "token") };
+  const type = integerOf(body, "type");
+  const renewal = { channel: textOf(body, "channel"), token: textOf(body, "token") };
+  return { kind: "sub_refresh", id, ...renewal, ...(type !== 0 && { type }) };
 }
 
 /** The JSON text of a member as it stands in the line. */
 function payload(line: string, path: readonly string[]): Payload | undefined {
   const raw = rawMember(line, path);
   return raw === undefined ? undefined : bytes.encode(withoutNewlines(raw));
-}
-
-function required(line: string, path: readonly string[]): Payload {
-  const data = payload(line, path);
-  if (data === undefined) throw new FieldProblem("data", "there");
-  return data;
 }

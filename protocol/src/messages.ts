@@ -79,7 +79,10 @@ export interface PublishCommand {
   readonly kind: "publish";
   readonly id: number;
   readonly channel: string;
+  /** Empty where `type` is not 0. */
   readonly data: Payload;
+  /** Kind of publication; absent or 0 is an ordinary one, everything else is refused with 108. */
+  readonly type?: number;
 }
 
 export interface PresenceCommand {
@@ -128,6 +131,8 @@ export interface SubRefreshCommand {
   readonly id: number;
   readonly channel: string;
   readonly token: string;
+  /** Absent or 0 renews the subscription, everything else is refused with 108. */
+  readonly type?: number;
 }
 
 /** The empty command: the answer to the server's ping. */

@@ -23,11 +23,16 @@ const FIXED32 = 5;
 /** A varint has at most 10 bytes. */
 const MAX_VARINT_BYTES = 10;
 const TWO_32 = 2 ** 32;
+/** Bytes of a text that is put together by hand: a call of the decoder costs as much as 30 characters. */
+const MAX_SHORT_TEXT = 30;
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Reads one field's value; called with the reader behind the field's tag. */
-export type ReadField = (reader: ProtobufReader, wireType: number) => void;
+/** Reads one field's value into the target; called with the reader behind the field's tag. */
+type ReadField<T> = (target: T, reader: ProtobufReader, wireType: number) => void;
+
+/** What a message may hold, by field number. */
+export type FieldTable<T> = Readonly<Record<number, ReadField<T>>>;
 
 export class ProtobufReader {
   readonly #bytes: Uint8Array;
@@ -44,16 +49,17 @@ export class ProtobufReader {
     return this.#at >= this.#end;
   }
 
-  /** Reads every field of a message: known ones by `fields`, others are skipped. */
-  message(fields: Readonly<Record<number, ReadField>>): void {
+  /** Reads every field of a message into `target`: known ones by `fields`, others are skipped. */
+  message<T>(target: T, fields: FieldTable<T>): T {
     while (!this.isAtEnd) {
       const tag = this.#varint32();
       const field = tag >>> 3;
       if (field === 0) throw new WireProblem("FRM2", "a field number must be at least 1");
       const read = fields[field];
       if (read === undefined) this.#skip(tag & 7);
-      else read(this, tag & 7);
+      else read(target, this, tag & 7);
     }
+    return target;
   }
 
   uint64(wireType: number): number {
@@ -64,7 +70,8 @@ export class ProtobufReader {
   }
 
   uint32(wireType: number): number {
-    const [low] = this.#longVarint(wireType);
+    const [low, high] = this.#longVarint(wireType);
+    if (high !== 0) throw new WireProblem("CMD4", "a number must be below 2³²");
     return low;
   }
 
@@ -89,6 +96,22 @@ export class ProtobufReader {
 
   string(wireType: number): string {
     const { start, end } = this.#piece(wireType);
+    return this.#ascii(start, end) ?? this.#utf8(start, end);
+  }
+
+  /** Undefined for a text that is long or has other characters: then the decoder is the faster way. */
+  #ascii(start: number, end: number): string | undefined {
+    if (end - start > MAX_SHORT_TEXT) return undefined;
+    let text = "";
+    for (let at = start; at < end; at++) {
+      const byte = this.#bytes[at] ?? 0;
+      if (byte >= 0x80) return undefined;
+      text += String.fromCharCode(byte);
+    }
+    return text;
+  }
+
+  #utf8(start: number, end: number): string {
     try {
       return utf8.decode(this.#bytes.subarray(start, end));
     } catch {

@@ -18,13 +18,9 @@ function frame(...commands: readonly object[]): Uint8Array {
   return Buffer.concat(commands.map((command) => CommandType.encodeDelimited(CommandType.create(command)).finish()));
 }
 
-function decode(...commands: readonly object[]): unknown {
-  return PROTOBUF_CODEC.decodeFrame(frame(...commands));
-}
+const decode = (...commands: readonly object[]): unknown => PROTOBUF_CODEC.decodeFrame(frame(...commands));
 
-function accepted(...commands: readonly Command[]): unknown {
-  return { ok: true, commands };
-}
+const accepted = (...commands: readonly Command[]): unknown => ({ ok: true, commands });
 
 /** What the library reads in what the codec wrote: fields that are there, nothing else. */
 function read(encoded: Uint8Array): unknown {
@@ -261,9 +257,7 @@ function nestedFilter(levels: number): object {
   return node;
 }
 
-function filtered(levels: number): object {
-  return { id: 1, subscribe: { channel: "a", tf: nestedFilter(levels) } };
-}
+const filtered = (levels: number): object => ({ id: 1, subscribe: { channel: "a", tf: nestedFilter(levels) } });
 
 const OVER_2_53 = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x10];
 
@@ -280,6 +274,7 @@ test.each([
   ["[CMD1] an unknown command", [5, 8, 1, 0x82, 0x01, 0], "CMD1"],
   ["[CMD2] two methods", [6, 8, 1, 0x5a, 0, 0x5a, 0], "CMD2"],
   ["[CMD3] no id", [2, 0x5a, 0], "CMD3"],
+  ["[CMD4] an id of 33 bits", [8, 8, 0x80, 0x80, 0x80, 0x80, 0x10, 0x5a, 0], "CMD4"],
   ["[CMD4] a number in place of a message", [4, 8, 1, 0x58, 1], "CMD4"],
   ["[CMD4] a channel that is no UTF-8", [7, 8, 1, 0x32, 3, 0x0a, 1, 0xff], "CMD4"],
   ["[CMD4] an offset of 2⁵³ × 4", [13, 8, 1, 0x2a, 9, 0x38, ...OVER_2_53], "CMD4"],
@@ -294,6 +289,25 @@ test("[LIM3] [LIM4] too many commands and too deep a filter are refused, as many
   expect(decode(...many, {})).toMatchObject({ ok: false, refusal: { rule: "LIM3" } });
   expect(decode(filtered(MAX_NESTING - 1))).toMatchObject({ ok: true });
   expect(decode(filtered(MAX_NESTING))).toMatchObject({ ok: false, refusal: { rule: "LIM4" } });
+});
+
+test("[CMD8] a publish of another type may lack data", () => {
+  expect(
+    decode({ id: 1, publish: { channel: "a", type: 1 } }, { id: 2, sub_refresh: { channel: "a", type: 2 } }),
+  ).toEqual(
+    accepted(
+      { kind: "publish", id: 1, channel: "a", data: new Uint8Array(0), type: 1 },
+      { kind: "sub_refresh", id: 2, channel: "a", token: "", type: 2 },
+    ),
+  );
+});
+
+test("[FRM4] texts of every length and alphabet are read", () => {
+  for (const text of ["", "a".repeat(30), "a".repeat(31), "é".repeat(15), "😀".repeat(40), "\u0000\u007f", "\ufeffx"]) {
+    expect(decode({ id: 1, unsubscribe: { channel: text } })).toEqual(
+      accepted({ kind: "unsubscribe", id: 1, channel: text }),
+    );
+  }
 });
 
 test("[CMD2] unknown fields of every wire type are skipped", () => {

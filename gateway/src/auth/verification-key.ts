@@ -142,8 +142,10 @@ function both(alg: string, pinned: readonly TokenAlgorithm[] | undefined): reado
 }
 
 function secretOfSet(encoded: unknown, isAllowed: boolean): KeyObject | undefined {
-  if (!isAllowed || typeof encoded !== "string" || encoded === "") return undefined;
-  return createSecretKey(encoded, "base64url");
+  if (!isAllowed || typeof encoded !== "string") return undefined;
+  const secret = Buffer.from(encoded, "base64url");
+  // What is no base64url reads as nothing, and with an empty secret anybody could sign.
+  return secret.length === 0 ? undefined : createSecretKey(secret);
 }
 
 function publicKeyOfSet(jwk: z.infer<typeof jsonWebKey>): KeyObject | undefined {

@@ -1,3 +1,4 @@
+import { fc } from "@fast-check/vitest";
 import { expect, test } from "vitest";
 import type { NamespaceRules } from "../config/channels.ts";
 import { compilePayloadCheck, type PayloadCheck } from "./payload-check.ts";
@@ -61,6 +62,7 @@ test("[CHN7] data that is not JSON is refused where JSON is wanted, and taken wh
   expect(verdict(check({}), Buffer.from('"\xff"', "latin1"))).toBe("refused: data must be JSON");
   expect(check({ format: "binary" })(bytes)).toEqual({ ok: true, data: bytes });
   expect(verdict(check({}), "[".repeat(500_000))).toBe("refused: data must be JSON");
+  expect(verdict(check({}), `${"[".repeat(65)}${"]".repeat(65)}`)).toBe("refused: data must nest at most 64 levels");
   expect(verdict(check({}), '{\r\n"a": "b\\n"\n}')).toBe('{"a": "b\\n"}');
 });
 
@@ -168,4 +170,57 @@ test("[CHN8] sanitizing takes bounded time, whatever the markup", () => {
     verdict(html, JSON.stringify({ text }));
     expect(performance.now() - startMs).toBeLessThan(1_000);
   }
+});
+
+const messages = check({ schema: message });
+const htmlText = fc.array(
+  fc.constantFrom(
+    "<",
+    ">",
+    "/",
+    "b",
+    "a",
+    "script",
+    "svg",
+    "style",
+    " href=",
+    '"',
+    "'",
+    "javascript:",
+    "onload=",
+    "&",
+    "&lt;",
+    "x",
+    " ",
+    "<!--",
+    "-->",
+    "\u2028",
+  ),
+  { maxLength: 40 },
+);
+
+test("[CHN8] what was sanitized stays as it is, and holds no tag but those allowed", () => {
+  const holds = fc.property(htmlText, (parts) => {
+    const once = verdict(html, JSON.stringify({ text: parts.join("") }));
+    expect(verdict(html, once)).toBe(once);
+    const { text } = JSON.parse(once) as { text: string };
+    expect(text).not.toMatch(/<(?!\/?(b|a|p|i|em|strong|code|pre|br|ul|ol|li|blockquote)[\s/>])/i);
+    expect(text).not.toMatch(/<[^>]*(\son|javascript:)/i);
+  });
+  fc.assert(holds, { numRuns: 2_000 });
+});
+
+test("[CHN7] whatever the bytes are, the verdict is a value", () => {
+  const holds = fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) =>
+    [html, messages].every((checker) => typeof checker(Buffer.from(bytes)).ok === "boolean"),
+  );
+  fc.assert(holds, { numRuns: 2_000 });
+});
+
+test("[CHN8] JSON of any shape is checked and sanitized without a throw", () => {
+  const holds = fc.property(fc.json({ maxDepth: 6 }), (text) => {
+    const result = html(Buffer.from(`{"text":${text},"blocks":${text}}`));
+    return result.ok || result.problem !== "";
+  });
+  fc.assert(holds, { numRuns: 1_000 });
 });

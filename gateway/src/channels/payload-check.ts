@@ -1,5 +1,6 @@
 /** The check of a namespace's payloads: form, size, schema, markup. What is fine goes through byte for byte. */
 import { isUtf8 } from "node:buffer";
+import { isDeeperThan, MAX_NESTING } from "@belay/protocol";
 import type { NamespaceRules } from "../config/channels.ts";
 import { countMembers, jsonShape } from "./json-shape.ts";
 import type { PayloadVerdict } from "./namespace.ts";
@@ -12,9 +13,6 @@ export type CompiledPayloadCheck =
   | { readonly ok: true; readonly check: PayloadCheck }
   /** Begins with the key below `payload` that it is about. */
   | { readonly ok: false; readonly problem: string };
-
-/** As deep as a command of a JSON client may nest. */
-const MAX_DEPTH = 64;
 
 interface Rules {
   readonly schema: SchemaCheck | undefined;
@@ -47,6 +45,8 @@ function checkJson(data: Buffer, { schema, sanitize }: Rules): PayloadVerdict {
   const parsed = parse(data);
   if (parsed === undefined) return refused("data must be JSON");
   const { value, text } = parsed;
+  // Readers' parsers recurse.
+  if (isDeeperThan(text, MAX_NESTING)) return refused(`data must nest at most ${MAX_NESTING} levels`);
   if (schema !== undefined || sanitize !== undefined) {
     const problem = shapeProblem(value, text) ?? schema?.(value);
     if (problem !== undefined) return refused(problem);
@@ -73,8 +73,7 @@ function parse(data: Buffer): ParsedJson | undefined {
 
 /** Parsers disagree about a member that is there twice: a reader could see another one than was checked. */
 function shapeProblem(value: unknown, text: string): string | undefined {
-  const { depth, members } = jsonShape(text);
-  if (depth > MAX_DEPTH) return `data must nest at most ${MAX_DEPTH} levels`;
+  const { members } = jsonShape(text);
   return countMembers(value) === members ? undefined : "data must name no member twice";
 }
 

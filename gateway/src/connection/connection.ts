@@ -52,6 +52,8 @@ export interface ConnectionNames {
   readonly logId: number;
 }
 
+/** Replies whose size the client decides: one that the queue could not hold would end the connection (LIM9). */
+const ASKED_FOR: ReadonlySet<Reply["kind"]> = new Set(["history", "presence", "rpc"]);
 const NO_HEADERS: ReadonlyMap<string, string> = new Map();
 
 /** One socket and its client: decodes frames, admits commands, queues replies. Knows neither HTTP nor ws. */
@@ -132,7 +134,11 @@ export class Connection implements ClientConnection, SocketEvents {
   }
 
   reply(reply: Reply): void {
-    this.#queue(this.codec.encodeReply(reply));
+    const line = this.codec.encodeReply(reply);
+    const { maxOutboundBytes } = this.#deps.services.settings.current.config.limits;
+    const isTooLarge = line.length > maxOutboundBytes / 2 && ASKED_FOR.has(reply.kind);
+    if (isTooLarge) this.replyError(reply.id, ERROR.limitExceeded);
+    else this.#queue(line);
   }
 
   replyError(id: number, error: ErrorReply): void {

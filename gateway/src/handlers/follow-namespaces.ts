@@ -22,6 +22,8 @@ export class NamespaceFollower {
   readonly #options: FollowOptions;
   /** What is left of the newest sweep. */
   #sweep: Iterator<ClientConnection> | undefined;
+  /** Connections whose connect is under way: looked at again. */
+  #unsettled: ClientConnection[] = [];
   #isScheduled = false;
 
   constructor(options: FollowOptions) {
@@ -30,8 +32,13 @@ export class NamespaceFollower {
 
   /** Looks at every connection; a sweep under way begins anew. */
   follow(): void {
-    this.#sweep = [...this.#options.connections()].values();
-    this.#schedule(0);
+    this.#unsettled = [];
+    this.#begin([...this.#options.connections()], 0);
+  }
+
+  #begin(connections: readonly ClientConnection[], ms: number): void {
+    this.#sweep = connections.values();
+    this.#schedule(ms);
   }
 
   #schedule(ms: number): void {
@@ -47,31 +54,54 @@ export class NamespaceFollower {
     let restarts = 0;
     for (let seen = 0; seen < SLICE_CONNECTIONS && restarts < RESTARTS_PER_SLICE; seen++) {
       const next = this.#sweep?.next();
-      if (next === undefined || next.done === true) {
-        this.#sweep = undefined;
-        return;
-      }
+      if (next === undefined || next.done === true) return this.#end();
       restarts += this.#judgeAll(next.value);
     }
     this.#schedule(restarts < RESTARTS_PER_SLICE ? 0 : PAUSE_MS);
   }
 
+  #end(): void {
+    const unsettled = this.#unsettled;
+    this.#sweep = undefined;
+    this.#unsettled = [];
+    if (unsettled.length > 0) this.#begin(unsettled, PAUSE_MS);
+  }
+
   /** How many of its subscriptions start anew. */
   #judgeAll(connection: ClientConnection): number {
-    let restarts = 0;
-    for (const subscription of Array.from(connection.subscriptions.values())) {
-      const { channel, namespace } = subscription;
-      const lookup = this.#options.services.channels().find(channel);
-      if (!lookup.ok) connection.endSubscription(channel, "server");
-      else if (hasSameRules(namespace, lookup.namespace)) subscription.adopt(lookup.namespace);
-      else {
-        restarts += 1;
-        connection.endSubscription(channel, "stateInvalidated");
-        if (subscription.options.isServerSide) reopen(connection, subscription, this.#options.services);
-      }
+    if (!connection.isOpen || connection.subscriptions.size === 0) return 0;
+    if (connection.identity === undefined) {
+      this.#unsettled.push(connection);
+      return 0;
     }
-    return restarts;
+    return Array.from(connection.subscriptions.values()).reduce((sum, each) => sum + this.#judge(connection, each), 0);
   }
+
+  #judge(connection: ClientConnection, { channel, state }: Subscription): number {
+    const { services } = this.#options;
+    if (state !== "opening") return judgeChannel(connection, channel, services);
+    // Its command is still owed an answer.
+    void connection.runForChannel(channel, () => {
+      judgeChannel(connection, channel, services);
+      return undefined;
+    });
+    return 0;
+  }
+}
+
+/** 1 when the subscription starts anew. */
+function judgeChannel(connection: ClientConnection, channel: string, services: Services): number {
+  const subscription = connection.subscriptions.get(channel);
+  if (subscription === undefined) return 0;
+  const lookup = services.channels().find(channel);
+  if (!lookup.ok) connection.endSubscription(channel, "server");
+  else if (hasSameRules(subscription.namespace, lookup.namespace)) subscription.adopt(lookup.namespace);
+  else {
+    connection.endSubscription(channel, "stateInvalidated");
+    if (subscription.options.isServerSide) reopen(connection, subscription, services);
+    return 1;
+  }
+  return 0;
 }
 
 /** Clients come back by themselves to what they subscribed to; what the server subscribed them to is its own to renew. */

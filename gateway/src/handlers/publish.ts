@@ -9,8 +9,12 @@ import { lookupRefusal } from "../channels/lookup-refusal.ts";
 import type { ClientConnection, Handler, Services } from "./services.ts";
 
 export const publish: Handler<PublishCommand> = (connection, command, services) => {
-  const { id, channel } = command;
+  const { id, channel, type = 0 } = command;
   const { identity } = connection;
+  if (type !== 0) {
+    connection.replyError(id, ERROR.notAvailable);
+    return undefined;
+  }
   const problem = channelProblem(channel);
   if (identity === undefined || problem !== undefined) {
     connection.replyError(id, { ...ERROR.badRequest, ...(problem !== undefined && { message: problem }) });

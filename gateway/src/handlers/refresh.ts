@@ -24,7 +24,12 @@ export const refresh: Handler<RefreshCommand> = async (connection, { id, token }
 };
 
 /** A new subscription token for a channel that the connection is subscribed to. */
-export const subRefresh: Handler<SubRefreshCommand> = async (connection, { id, channel, token }, services) => {
+export const subRefresh: Handler<SubRefreshCommand> = async (
+  connection,
+  { id, channel, token, type = 0 },
+  services,
+) => {
+  if (type !== 0) return connection.replyError(id, ERROR.notAvailable);
   const { identity } = connection;
   const subscription = connection.subscriptions.get(channel);
   if (identity === undefined) return;

@@ -2,6 +2,7 @@ import { encodePublicationHead } from "@belay/protocol";
 import type { BrokerPublication, History, HistoryRequest } from "../broker/broker.ts";
 import { matchesGlob } from "../broker/channel-glob.ts";
 import { FanOut } from "./fan-out.ts";
+import { LossNotices } from "./loss-notices.ts";
 import { Member, type MemberOptions } from "./member.ts";
 import { Room, type RoomObserver } from "./room.ts";
 import type { MakeDelta } from "./room-publication.ts";
@@ -28,6 +29,7 @@ const VERIFY_AT_ONCE = 64;
 export class Hub<C extends HubClient> {
   readonly #options: HubOptions;
   readonly #fanOut: FanOut;
+  readonly #notices = new LossNotices();
   readonly #users = new Map<string, Set<C>>();
   readonly #rooms = new Map<string, Room>();
   #clients = 0;
@@ -93,12 +95,13 @@ export class Hub<C extends HubClient> {
   /** The member takes part from now on, and is handed nothing before it is activated. */
   join(channel: string, options: MemberOptions): Member {
     const room = this.#rooms.get(channel) ?? this.#openRoom(channel);
-    const member = new Member(options, this.#fanOut.sequence);
+    const member = new Member(options, this.#fanOut.sequence, this.#notices);
     room.members.add(member);
     return member;
   }
 
   leave(channel: string, member: Member): void {
+    member.leave();
     const room = this.#rooms.get(channel);
     if (room === undefined) return;
     room.members.delete(member);

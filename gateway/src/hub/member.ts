@@ -1,5 +1,6 @@
 import type { Codec } from "@belay/protocol";
 import type { Position } from "../broker/broker.ts";
+import type { LossNotices } from "./loss-notices.ts";
 import type { RoomPublication } from "./room-publication.ts";
 
 export interface LineSink {
@@ -34,10 +35,13 @@ export class Member {
   #position: Position | undefined;
   #hasBase = false;
   #isLost = false;
+  #hasLeft = false;
+  readonly #notices: LossNotices;
 
-  constructor(options: MemberOptions, joinedSequence: number) {
+  constructor(options: MemberOptions, joinedSequence: number, notices: LossNotices) {
     this.options = options;
     this.joinedSequence = joinedSequence;
+    this.#notices = notices;
   }
 
   get isPositioned(): boolean {
@@ -69,11 +73,20 @@ export class Member {
     for (const publication of waiting) this.#hand(publication);
   }
 
-  /** The order that the member counts on cannot be kept: it is told once, and handed nothing more. */
+  /** The order that the member counts on cannot be kept: it is handed nothing more, and told once, in its turn. */
   lose(): void {
-    if (this.#isLost || !this.isPositioned) return;
+    const { onInsufficient } = this.options;
+    if (this.#isLost || onInsufficient === undefined) return;
     this.#isLost = true;
-    this.options.onInsufficient?.();
+    this.#notices.tell(() => {
+      // By then the client may have subscribed anew.
+      if (!this.#hasLeft) onInsufficient();
+    });
+  }
+
+  /** Not in the room any more. */
+  leave(): void {
+    this.#hasLeft = true;
   }
 
   /**

@@ -49,11 +49,22 @@ redis.call('EXPIREAT', KEYS[2], string.format('%.0f', gone))
 return refused
 `);
 
-/** ARGV: epoch and version that the node has seen, most entries. Returns epoch, then id, version and entry of what changed since. */
+/**
+ * ARGV: epoch and version that the node has seen, most entries. Returns epoch, then id, version and entry of what changed since.
+ * Who reads from the beginning mends the versions, should Redis have evicted them alone. Safe to run twice.
+ */
 export const READ_REVOCATIONS_SCRIPT: RedisScript = redisScript(`
 local epoch = redis.call('HGET', KEYS[1], 'epoch') or ''
 local since = '0'
 if epoch == ARGV[1] then since = ARGV[2] end
+if ARGV[1] == '' and redis.call('ZCARD', KEYS[2]) + 3 < redis.call('HLEN', KEYS[1]) then
+  for _, id in ipairs(redis.call('HKEYS', KEYS[1])) do
+    if string.sub(id, 1, 1) == '[' and not redis.call('ZSCORE', KEYS[2], id) then
+      redis.call('ZADD', KEYS[2], redis.call('HINCRBY', KEYS[1], 'version', 1), id)
+    end
+  end
+  redis.call('EXPIREAT', KEYS[2], redis.call('EXPIRETIME', KEYS[1]))
+end
 local changed = redis.call('ZRANGE', KEYS[2], '(' .. since, '+inf', 'BYSCORE', 'LIMIT', 0, ARGV[3], 'WITHSCORES')
 local reply = {epoch}
 for i = 1, #changed, 2 do

@@ -104,6 +104,7 @@ export class RedisRevocations implements Revocations {
   async unblock(user: string): Promise<void> {
     await this.#sync();
     const block = this.#table.get(blockId(user));
+    if (!this.#commands.available) throw new BrokerUnavailableError("Redis is not reachable");
     if (block !== undefined && !block.isLifted) await this.#store({ ...block, isLifted: true });
   }
 
@@ -134,7 +135,10 @@ export class RedisRevocations implements Revocations {
   #sync(): Promise<void> {
     this.#isStale = true;
     this.#syncing ??= this.#syncUntilFresh().finally(() => (this.#syncing = undefined));
-    return this.#syncing;
+    // Whoever joins in the very moment it ends has not been looked for.
+    return this.#syncing.then(() =>
+      this.#isStale && this.#commands.available && !this.#isClosed ? this.#sync() : undefined,
+    );
   }
 
   async #syncUntilFresh(): Promise<void> {

@@ -2,7 +2,6 @@
 
 export const WEBSOCKET_PATH = "/connection/websocket";
 export const UNI_WEBSOCKET_PATH = "/connection/uni_websocket";
-export const JSON_SUBPROTOCOL = "centrifuge-json";
 
 export interface UpgradeRequest {
   readonly method: string;
@@ -36,20 +35,40 @@ export function judgeUpgrade(request: UpgradeRequest): UpgradeRefusal | undefine
   }
   if (request.key === undefined || !KEY.test(request.key))
     return { status: 400, problem: "key must be 16 bytes in base64" };
-  if (query.get("format") === "protobuf" || offersOnlyProtobuf(request.subprotocols)) {
-    return { status: 400, problem: "only the JSON form of the protocol is served" };
-  }
-  return undefined;
+  return hasForm(path, query, request.subprotocols)
+    ? undefined
+    : { status: 400, problem: "no such form of the protocol" };
 }
+
+/** Clients that only listen speak JSON. */
+function hasForm(path: string, query: URLSearchParams, subprotocols: string | undefined): boolean {
+  const form = readForm(query, subprotocols);
+  return form !== undefined && (form.name === "json" || path !== UNI_WEBSOCKET_PATH);
+}
+
+/** The form of the protocol that a WebSocket speaks, and the sub-protocol that says so where the client offered it. */
+export interface WebsocketForm {
+  readonly name: "json" | "protobuf";
+  readonly subprotocol: string | undefined;
+}
+
+/** The query decides, then the first offer that is one of ours (HS2). Undefined for a form that there is not. */
+export function readForm(query: URLSearchParams, subprotocols: string | undefined): WebsocketForm | undefined {
+  const offered = (subprotocols ?? "").split(",").map((name) => name.trim());
+  const known = offered.find((name) => SUBPROTOCOLS.has(name));
+  const name = query.get("cf_protocol") ?? query.get("format") ?? SUBPROTOCOLS.get(known ?? "") ?? "json";
+  if (name !== "json" && name !== "protobuf") return undefined;
+  return { name, subprotocol: offered.find((each) => SUBPROTOCOLS.get(each) === name) };
+}
+
+const SUBPROTOCOLS: ReadonlyMap<string, "json" | "protobuf"> = new Map([
+  ["centrifuge-json", "json"],
+  ["centrifuge-protobuf", "protobuf"],
+]);
 
 export function splitUrl(url: string): { readonly path: string; readonly query: URLSearchParams } {
   const mark = url.indexOf("?");
   return mark === -1
     ? { path: url, query: new URLSearchParams() }
     : { path: url.slice(0, mark), query: new URLSearchParams(url.slice(mark + 1)) };
-}
-
-function offersOnlyProtobuf(subprotocols: string | undefined): boolean {
-  const offered = (subprotocols ?? "").split(",").map((name) => name.trim());
-  return offered.includes("centrifuge-protobuf") && !offered.includes(JSON_SUBPROTOCOL);
 }

@@ -1,17 +1,24 @@
 import { type IncomingMessage, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { type ServerOptions, type WebSocket, WebSocketServer } from "ws";
-import { JSON_CODEC } from "@belay/protocol";
+import { JSON_CODEC, PROTOBUF_CODEC } from "@belay/protocol";
 import type { Admission } from "../access/admission.ts";
 import { type Deflation, deflateFraming } from "./deflate-framing.ts";
 import type { Framing } from "./framing.ts";
-import { JSON_SUBPROTOCOL, judgeUpgrade, splitUrl, UNI_WEBSOCKET_PATH, type UpgradeRefusal } from "./handshake.ts";
+import {
+  judgeUpgrade,
+  readForm,
+  splitUrl,
+  UNI_WEBSOCKET_PATH,
+  type UpgradeRefusal,
+  type WebsocketForm,
+} from "./handshake.ts";
 import { plainHeaders } from "./plain-headers.ts";
 import type { Socket, SocketEvents } from "./socket.ts";
 import { uniConnectFrame } from "./stream-request.ts";
 import { canAgreeOnDeflate, DEFLATE_AGREEMENT } from "./websocket-deflate.ts";
 import { WebsocketSocket, type WebsocketSocketOptions } from "./websocket-socket.ts";
-import { WS_TEXT } from "./ws-framing.ts";
+import { WS_BINARY, WS_TEXT } from "./ws-framing.ts";
 
 type WebsocketTransport = WebsocketSocketOptions["transport"];
 
@@ -45,7 +52,7 @@ export class WsServer {
       perMessageDeflate: false,
       maxPayload: options.maxMessageBytes,
       closeTimeout: CLOSE_TIMEOUT_MS,
-      handleProtocols: (offered) => (offered.has(JSON_SUBPROTOCOL) ? JSON_SUBPROTOCOL : false),
+      handleProtocols: (_, request) => formOf(request)?.subprotocol ?? false,
     };
     this.#server = new WebSocketServer(serverOptions);
   }
@@ -72,7 +79,8 @@ export class WsServer {
     this.#server.options.perMessageDeflate = deflation === undefined ? false : DEFLATE_AGREEMENT;
     this.#server.handleUpgrade(request, stream, head, (ws) => {
       stream.off("error", ignore);
-      const framing = deflation === undefined ? WS_TEXT : this.#deflatingFraming(deflation);
+      const plain = upgrade.codec === PROTOBUF_CODEC ? WS_BINARY : WS_TEXT;
+      const framing = deflation === undefined ? plain : this.#deflatingFraming(plain, deflation);
       this.#onOpen(new WebsocketSocket(ws, { ...upgrade, framing }), ws, upgrade.firstFrame);
     });
   }
@@ -91,9 +99,9 @@ export class WsServer {
     return { ...accepted(request, transport, admission.client.address), firstFrame };
   }
 
-  #deflatingFraming(deflation: Deflation): Framing {
-    const key = `${deflation.level} ${deflation.thresholdBytes}`;
-    const framing = this.#deflating.get(key) ?? deflateFraming(WS_TEXT, deflation);
+  #deflatingFraming(plain: Framing, deflation: Deflation): Framing {
+    const key = `${plain.name} ${deflation.level} ${deflation.thresholdBytes}`;
+    const framing = this.#deflating.get(key) ?? deflateFraming(plain, deflation);
     this.#deflating.set(key, framing);
     return framing;
   }
@@ -123,8 +131,13 @@ type AcceptedUpgrade = Omit<WebsocketSocketOptions, "framing"> & {
   readonly firstFrame?: Buffer;
 };
 
-function accepted({ headers }: IncomingMessage, transport: WebsocketTransport, remoteAddress: string): AcceptedUpgrade {
-  return { transport, remoteAddress, codec: JSON_CODEC, headers: plainHeaders(headers) };
+function accepted(request: IncomingMessage, transport: WebsocketTransport, remoteAddress: string): AcceptedUpgrade {
+  const codec = formOf(request)?.name === "protobuf" ? PROTOBUF_CODEC : JSON_CODEC;
+  return { transport, remoteAddress, codec, headers: plainHeaders(request.headers) };
+}
+
+function formOf({ url = "", headers }: IncomingMessage): WebsocketForm | undefined {
+  return readForm(splitUrl(url).query, headers["sec-websocket-protocol"]);
 }
 
 /** A client that only listens says its connect request, or nothing where the query had it; the rest is dropped (UNI1). */
