@@ -100,6 +100,16 @@ test("[PRX3] a peer in the PROXY networks without a header, or with a malformed 
   expect(refused).toEqual(["proxy_header", "proxy_header", "proxy_header"]);
 });
 
+test("[PRX3] [TLS1] a peer that begins nothing, or does not go on, is cut in time", async () => {
+  const certificate = await servingCertificate(["gateway.test"]);
+  const { port } = await startServer({ networks: LOOPBACK, certificate, firstBytesMs: 200 });
+  for (const bytes of ["", "PROXY TCP4 203.0.113.9", "PROXY UNKNOWN\r\n", "PROXY UNKNOWN\r\n\x16\x03\x01"]) {
+    const startMs = performance.now();
+    await exchange(port, Buffer.from(bytes, "latin1"));
+    expect(performance.now() - startMs).toBeLessThan(2000);
+  }
+});
+
 test("[PRX3] a PROXY header of anybody else is no HTTP", async () => {
   const { port } = await startServer({ networks: ["10.0.0.0/8"] });
   const answer = await exchange(port, `PROXY TCP4 203.0.113.9 192.0.2.1 8080 80\r\n${REQUEST}`);

@@ -44,6 +44,27 @@ test.each(STREAMS)(
   },
 );
 
+test("[UNI1] channels of the token are subscribed without being named", async () => {
+  await using gateway = await startGateway();
+  const jwt = await token(gateway, { channels: ["news"] });
+  await using stream = await TestStream.open(uniUrl(gateway.httpUrl, "uni_sse", { token: jwt, subs: { room: {} } }));
+  const first = await stream.waitFor("connect push", ({ push }) => push !== undefined);
+  expect(first).toMatchObject({ push: { connect: { subs: { news: {}, room: {} } } } });
+  await callApi(gateway, "publish", { channel: "news", data: 1 });
+  await stream.waitFor("publication", ({ push }) => push?.channel === "news");
+});
+
+test("[UNI2] a channel that its namespace closes to the client is left out", async () => {
+  const config = { channels: { unprefixed: { allow: { subscribe: "authenticated" } } } } as const;
+  await using gateway = await startGateway({ config });
+  const jwt = await token(gateway, {});
+  await using nobody = await TestStream.open(uniUrl(gateway.httpUrl, "uni_sse", { subs: { room: {} } }));
+  await using anna = await TestStream.open(uniUrl(gateway.httpUrl, "uni_sse", { token: jwt, subs: { room: {} } }));
+  for (const stream of [nobody, anna]) await stream.waitFor("connect push", ({ push }) => push !== undefined);
+  expect(nobody.received[0]).not.toHaveProperty("push.connect.subs");
+  expect(anna.received[0]).toMatchObject({ push: { connect: { subs: { room: {} } } } });
+});
+
 test("[UNI1] a WebSocket connects with its first frame, or with the query", async () => {
   await using gateway = await startGateway();
   const jwt = await token(gateway, {});

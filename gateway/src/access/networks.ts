@@ -27,8 +27,8 @@ export function parseNetwork(text: string): Network | undefined {
 
 /** An IP address as it is compared and shown: IPv4 inside IPv6 as IPv4, no zone; undefined for what is no address. */
 export function plainAddress(text: string): string | undefined {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(text)?.[1];
-  const address = mapped ?? text.replace(/%.*$/, "");
+  const bare = text.replace(/%.*$/, "");
+  const address = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(bare)?.[1] ?? bare;
   return isIP(address) === 0 ? undefined : address;
 }
 

@@ -20,11 +20,12 @@ export interface IntakeOptions {
   readonly proxyNetworks: () => Networks;
   readonly minTlsVersion: "TLSv1.2" | "TLSv1.3";
   readonly certificate: Certificate | undefined;
+  /** Longest time to the end of the PROXY header and to the first byte behind it, and of a TLS handshake. Default 10,000. */
+  readonly firstBytesMs?: number;
   /** A connection ended before its first request. */
   readonly onRefused: (reason: IntakeRefusal) => void;
 }
 
-/** Longest time to the end of the PROXY header and to the first byte behind it, and of a TLS handshake, milliseconds. */
 const FIRST_BYTES_MS = 10_000;
 /** First byte of every TLS handshake, and of no HTTP request. */
 const TLS_HANDSHAKE = 0x16;
@@ -53,7 +54,11 @@ export class Intake {
       parse.call(server, socket);
     };
     this.#tls = createTlsServer(
-      { ...this.#secureContext(options.certificate), ALPNProtocols: ["http/1.1"], handshakeTimeout: FIRST_BYTES_MS },
+      {
+        ...this.#secureContext(options.certificate),
+        ALPNProtocols: ["http/1.1"],
+        handshakeTimeout: options.firstBytesMs ?? FIRST_BYTES_MS,
+      },
       (socket) => this.#onSecure(socket),
     );
     this.#tls.on("tlsClientError", (_, socket) => {
@@ -99,7 +104,7 @@ export class Intake {
   /** Never rejects. */
   async #open(socket: Socket, hasProxyHeader: boolean): Promise<void> {
     this.#waiting.add(socket);
-    const late = setTimeout(() => socket.destroy(), FIRST_BYTES_MS);
+    const late = setTimeout(() => socket.destroy(), this.#options.firstBytesMs ?? FIRST_BYTES_MS);
     socket.on("error", ignore);
     const isTaken = !hasProxyHeader || (await this.#takeProxyHeader(socket));
     const first = isTaken && this.#hasCertificate ? await peek(socket, (bytes) => bytes[0]) : undefined;
