@@ -247,6 +247,7 @@ class GatewayApp implements Gateway {
       linesSent: () => this.#outboxCounters.lines,
       writes: () => this.#outboxCounters.writes,
       bytesSent: () => this.#outboxCounters.bytes,
+      hookBreakers: () => this.#services.hooks.breakers,
     });
   }
 

@@ -6,7 +6,8 @@ import { createJwtVerifier, type JwtVerifier } from "./auth/jwt-verifier.ts";
 import type { ChannelTable } from "./channels/namespace.ts";
 import type { GatewayDeps } from "./gateway.ts";
 import type { ClientConnection, Services } from "./handlers/services.ts";
-import { NO_HOOKS } from "./hooks/no-hooks.ts";
+import type { ApplicationHooks } from "./hooks/application-hooks.ts";
+import { openHooks } from "./hooks/open-hooks.ts";
 import type { Metrics } from "./http/metrics.ts";
 import { Hub } from "./hub/hub.ts";
 import { Subscriptions } from "./hub/subscriptions.ts";
@@ -22,8 +23,12 @@ export interface ServiceParts {
   readonly isGateClosed: () => boolean;
 }
 
-/** The bus as the broker feeds it, and the verifier as it is closed. */
-export type AssembledServices = Services & { readonly bus: BrokerBus; readonly verifier: JwtVerifier };
+/** The bus as the broker feeds it, the verifier as it is closed, and the hooks as metrics show them. */
+export type AssembledServices = Services & {
+  readonly bus: BrokerBus;
+  readonly verifier: JwtVerifier;
+  readonly hooks: ApplicationHooks;
+};
 
 export function assembleServices({ settings, deps, adapters, metrics, isGateClosed }: ServiceParts): AssembledServices {
   const { clock, random, log, identity } = deps;
@@ -70,7 +75,7 @@ export function assembleServices({ settings, deps, adapters, metrics, isGateClos
     presence: new PresenceKeeper(broker, log),
     verifier,
     revocations,
-    hooks: NO_HOOKS,
+    hooks: openHooks({ settings, clock, log, transport: deps.hookTransport, observer: () => metrics().hooks }),
     bus,
     nodeId: identity.podUid,
     newClientId: () => randomUUID(),

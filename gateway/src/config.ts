@@ -4,6 +4,7 @@ import { z } from "zod";
 import { type AuthConfig, authConfig } from "./config/auth.ts";
 import { api, type ApiRules } from "./config/api.ts";
 import { channels, type ChannelRules } from "./config/channels.ts";
+import { hooks, type HookRules } from "./config/hooks.ts";
 import { type ProxiesSettings, proxiesSchema } from "./config/proxies.ts";
 import { type TlsSettings, tlsSchema } from "./config/tls.ts";
 import { type TransportsSettings, transportsSchema } from "./config/transports.ts";
@@ -18,6 +19,7 @@ export interface Config {
   readonly auth: AuthConfig;
   readonly api: ApiRules;
   readonly channels: ChannelRules;
+  readonly hooks: HookRules;
   readonly broker:
     | { readonly type: "memory" }
     | { readonly type: "redis"; readonly urlFile: string; readonly prefix: string };
@@ -66,6 +68,7 @@ const schema: z.ZodType<Config> = z.strictObject({
   auth: authConfig,
   api,
   channels,
+  hooks,
   broker: z
     .discriminatedUnion(
       "type",

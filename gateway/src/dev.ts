@@ -1,25 +1,46 @@
 /** `npm run dev`: one gateway and the chat page, without Redis and without a cluster. */
 import { randomBytes, randomUUID } from "node:crypto";
+import { createRequire } from "node:module";
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { CLIENT_PORT } from "@belay/protocol/control";
 import { createGateway } from "./app.ts";
 import { systemClock, systemRandom } from "./clock.ts";
 import { compileNamespaces } from "./channels/compile-namespaces.ts";
 import { checkConfig } from "./config.ts";
 import { devPages } from "./dev-pages.ts";
+import { type HookFunctions, hookFunctionsOf, ModuleHookTransport } from "./hooks/module-hook-transport.ts";
 import { createLog } from "./log.ts";
 import type { SettingsSource } from "./settings.ts";
 
 const HOST = "127.0.0.1";
 
-await run(Number(process.env["PORT"] ?? CLIENT_PORT));
+const { values } = parseArgs({ options: { hooks: { type: "string" } } });
+await run(Number(process.env["PORT"] ?? CLIENT_PORT), loadHooks(values.hooks));
 
-async function run(port: number): Promise<void> {
+/** A module exports functions named as the hooks; each takes what a webhook is posted and returns what one answers. */
+function loadHooks(path: string | undefined): HookFunctions {
+  if (path === undefined) return new Map();
+  return hookFunctionsOf(createRequire(import.meta.url)(resolve(path)) as Readonly<Record<string, unknown>>);
+}
+
+/** A channel asks whatever the module has. */
+function askedHooks(hooks: HookFunctions): Readonly<Record<"subscribe" | "publish" | "subRefresh", boolean>> {
+  return {
+    subscribe: hooks.has("subscribe"),
+    publish: hooks.has("publish"),
+    subRefresh: hooks.has("subRefresh"),
+  };
+}
+
+async function run(port: number, hooks: HookFunctions): Promise<void> {
   const checked = checkConfig({
     listen: { host: HOST, port },
     control: { host: HOST, port: 0 },
     auth: { anonymous: true },
     drain: { deadlineSeconds: 1 },
+    channels: { unprefixed: { hooks: askedHooks(hooks) } },
     logLevel: "warn",
   });
   if (!checked.ok) {
@@ -50,19 +71,25 @@ async function run(port: number): Promise<void> {
     log: createLog("warn", "dev"),
     identity: { podUid: randomUUID(), podName: "dev", revision: "" },
     extraRoutes: await devPages({ folder, hmacSecret }),
+    ...(hooks.size > 0 && { hookTransport: new ModuleHookTransport(hooks) }),
   });
   const { clientPort } = await gateway.listen();
   console.log(`chat      http://localhost:${clientPort}/   (open it twice)`);
   console.log(
     `clients   ws://localhost:${clientPort}/connection/websocket   (anonymous, or a token of /token?user=NAME)`,
   );
+  if (hooks.size > 0) console.log(`hooks     ${[...hooks.keys()].join(", ")}`);
   console.log(`API key   ${apiKey}`);
   console.log(
     `publish   curl -H 'X-API-Key: ${apiKey}' -d '{"channel":"chat","data":{"text":"hi"}}' http://localhost:${clientPort}/api/publish`,
   );
-  await new Promise<void>((resolve) => {
-    process.once("SIGTERM", resolve);
-    process.once("SIGINT", resolve);
-  });
+  await stopSignal();
   await gateway.close();
+}
+
+async function stopSignal(): Promise<void> {
+  await new Promise<void>((stop) => {
+    process.once("SIGTERM", stop);
+    process.once("SIGINT", stop);
+  });
 }

@@ -1,6 +1,7 @@
 /** What a gateway is to the program that runs it, and what it needs from there. */
 import type { Logger } from "pino";
 import type { Clock, Random } from "./clock.ts";
+import type { HookTransport } from "./hooks/hook-transport.ts";
 import type { Router } from "./http/http-server.ts";
 import type { NodeIdentity } from "./node/node.ts";
 
@@ -11,6 +12,8 @@ export interface GatewayDeps {
   readonly identity: NodeIdentity;
   /** More routes of the client port, looked at last. */
   readonly extraRoutes?: Router;
+  /** Hooks of a module in this process, instead of the configured URLs. */
+  readonly hookTransport?: HookTransport;
 }
 
 export interface Addresses {

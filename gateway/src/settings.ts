@@ -22,6 +22,10 @@ export interface Settings {
   readonly tokenKeys?: readonly VerificationKey[];
   /** PEM certificates of `auth.caFile`. */
   readonly tokenCa?: string;
+  /** Of `hooks.secretFile`: every request is signed with each of them. */
+  readonly hookSecrets?: readonly string[];
+  /** PEM certificates of `hooks.caFile`. */
+  readonly hookCa?: string;
   readonly redisUrl?: string;
   /** Of the client port. */
   readonly certificate?: Certificate;
@@ -67,23 +71,26 @@ async function readNamedFiles(
   { config, channels, hash: configHash }: Extract<CompiledConfig, { ok: true }>,
 ): Promise<LoadedSettings> {
   const files = new NamedFiles();
-  const [apiKeys, controlToken, hmac, redisUrl, labels, tokenKeys, tokenCa, certificate] = await Promise.all([
-    readApiKeys(config.api, files),
-    files.secret("control.tokenFile", config.control.tokenFile),
-    files.secret("auth.hmacSecretFile", config.auth.hmacSecretFile),
-    files.secret("broker.urlFile", config.broker.type === "redis" ? config.broker.urlFile : undefined),
-    files.text("podLabelsFile", config.podLabelsFile),
-    readTokenKeys(files, config.auth),
-    readTokenCa(files, config.auth),
-    files.certificate(config.tls),
-  ]);
+  const [apiKeys, controlToken, hmac, redisUrl, labels, tokenKeys, tokenCa, hookSecrets, hookCa, certificate] =
+    await Promise.all([
+      readApiKeys(config.api, files),
+      files.secret("control.tokenFile", config.control.tokenFile),
+      files.secret("auth.hmacSecretFile", config.auth.hmacSecretFile),
+      files.secret("broker.urlFile", config.broker.type === "redis" ? config.broker.urlFile : undefined),
+      files.text("podLabelsFile", config.podLabelsFile),
+      readTokenKeys(files, config.auth),
+      files.certificates("auth.caFile", config.auth.caFile),
+      readHookSecrets(files, config.hooks),
+      files.certificates("hooks.caFile", config.hooks.caFile),
+      files.certificate(config.tls),
+    ]);
   if (files.problems.length > 0) return { ok: false, configHash, problems: files.problems };
   const settings: Settings = {
     config,
     configHash,
     channels,
     apiKeys,
-    ...present({ controlToken, redisUrl, certificate, tokenCa }),
+    ...present({ controlToken, redisUrl, certificate, tokenCa, hookSecrets, hookCa }),
     ...(hmac !== undefined && { hmacSecret: new TextEncoder().encode(hmac) }),
     tokenKeys,
     isTrafficOff: isTrafficOff(labels ?? ""),
@@ -121,11 +128,21 @@ async function readTokenKeys(files: NamedFiles, { keys = [] }: Config["auth"]): 
   return (await Promise.all(read)).flat();
 }
 
-async function readTokenCa(files: NamedFiles, { caFile }: Config["auth"]): Promise<string | undefined> {
-  const text = await files.text("auth.caFile", caFile);
-  const problem = text === undefined ? undefined : trustProblem(text);
-  if (problem !== undefined) files.problems.push(`auth.caFile ${problem}, was: ${String(caFile)}`);
-  return text;
+/** Shortest secret that signs hooks, characters: 128 random bits take 22 in base64. */
+const MIN_SECRET_LENGTH = 16;
+
+/** One secret a line, two while they are changed. */
+async function readHookSecrets(
+  files: NamedFiles,
+  { secretFile }: Config["hooks"],
+): Promise<readonly string[] | undefined> {
+  const text = await files.text("hooks.secretFile", secretFile);
+  if (text === undefined) return undefined;
+  const secrets = text.split("\n").flatMap((line) => (line.trim() === "" ? [] : [line.trim()]));
+  const isGood = [1, 2].includes(secrets.length) && secrets.every(({ length }) => length >= MIN_SECRET_LENGTH);
+  const rule = `must hold one or two lines, each a secret of at least ${MIN_SECRET_LENGTH} characters`;
+  if (!isGood) files.problems.push(`hooks.secretFile ${rule}, was: ${String(secretFile)}`);
+  return secrets;
 }
 
 /** Reads the files a configuration names and collects what is wrong with them. */
@@ -152,6 +169,14 @@ class NamedFiles {
       `tls.${problem.file} ${problem.problem}, was: ${String(problem.file === "certFile" ? certFile : keyFile)}`,
     );
     return undefined;
+  }
+
+  /** Certificates to trust. */
+  async certificates(key: string, path: string | undefined): Promise<string | undefined> {
+    const text = await this.text(key, path);
+    const problem = text === undefined ? undefined : trustProblem(text);
+    if (problem !== undefined) this.problems.push(`${key} ${problem}, was: ${String(path)}`);
+    return text;
   }
 
   /** Without the newline that editors and `echo` leave at the end. */

@@ -1,6 +1,8 @@
 import { CLOSE } from "@belay/protocol";
 import type { ClientConnection, Services } from "../handlers/services.ts";
 import { hookClientOf } from "../hooks/hook-client.ts";
+import type { RefreshAnswer } from "../hooks/hooks.ts";
+import type { Identity } from "../session/session.ts";
 import { EXPIRY_GRACE_SECONDS } from "../session/expiry.ts";
 import type { Subscription } from "../subscription/subscription.ts";
 import { type TimerWheel, WheelTimer } from "./timer-wheel.ts";
@@ -68,12 +70,7 @@ export class ExpiryWatch {
     if (!connection.isOpen) return;
     if (!answer.ok) return connection.close("close" in answer ? answer.close : CLOSE.expired);
     if (answer.isExpired) return connection.close(CLOSE.expired);
-    const { expiresAt: _over, ...kept } = identity;
-    connection.renew({
-      ...kept,
-      ...(answer.info !== undefined && { connInfo: answer.info }),
-      ...(answer.expiresAt !== undefined && { expiresAt: answer.expiresAt }),
-    });
+    connection.renew(renewed(identity, answer));
   }
 
   async #onSubscriptionDue(subscription: Subscription): Promise<void> {
@@ -92,4 +89,18 @@ export class ExpiryWatch {
     subscription.expiresAt = answer.expiresAt;
     this.watchSubscription(subscription);
   }
+}
+
+/** What the application does not say stays; only the end is always its word. */
+function renewed(
+  { expiresAt: _over, ...kept }: Identity,
+  { expiresAt, info, meta, caps }: Extract<RefreshAnswer, { ok: true }>,
+): Identity {
+  return {
+    ...kept,
+    ...(info !== undefined && { connInfo: info }),
+    ...(meta !== undefined && { meta }),
+    ...(caps !== undefined && { caps }),
+    ...(expiresAt !== undefined && { expiresAt }),
+  };
 }

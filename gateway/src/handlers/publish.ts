@@ -1,12 +1,16 @@
 import { channelProblem, ERROR, type ErrorReply, type PublishCommand } from "@belay/protocol";
 import { BrokerUnavailableError } from "../broker/broker.ts";
-import type { Namespace } from "../channels/namespace.ts";
+import type { Namespace, PayloadVerdict } from "../channels/namespace.ts";
 import { refusalOf } from "../channels/permissions.ts";
 import { hookClientOf } from "../hooks/hook-client.ts";
+import type { PublishDecision } from "../hooks/hooks.ts";
 import type { Identity } from "../session/session.ts";
 import { clientInfoOf } from "../subscription/client-info-of.ts";
 import { lookupRefusal } from "../channels/lookup-refusal.ts";
 import type { ClientConnection, Handler, Services } from "./services.ts";
+
+/** As long as the server API remembers one. */
+const IDEMPOTENCY_TTL_MS = 300_000;
 
 export const publish: Handler<PublishCommand> = (connection, command, services) => {
   const { id, channel, type = 0 } = command;
@@ -46,7 +50,7 @@ function publishTo(publishing: Publishing, services: Services): Promise<void> | 
   const data = toBuffer(command.data);
   const verdict = namespace.checkPayload(data);
   if (!verdict.ok) return finish(publishing, badRequest(verdict.problem), services);
-  if (!namespace.hooks.publish || !services.hooks.has.publish) return finish(publishing, verdict, services);
+  if (!namespace.hooks.publish) return finish(publishing, verdict, services);
   // In its place: what the client publishes next waits until the application has answered.
   return connection.runForChannel(command.channel, async () => {
     await finish(publishing, await askHook(publishing, verdict.data, services), services);
@@ -59,7 +63,7 @@ async function finish(publishing: Publishing, answer: Checked, services: Service
   if ("error" in answer) return connection.replyError(id, answer.error);
   if ("close" in answer) return connection.close(answer.close);
   try {
-    if (answer.data !== undefined) await send(publishing, answer.data, services);
+    if (answer.data !== undefined) await send(publishing, answer.data, answer.decision ?? {}, services);
     connection.reply({ kind: "publish", id });
   } catch (error) {
     if (!(error instanceof BrokerUnavailableError)) throw error;
@@ -69,18 +73,25 @@ async function finish(publishing: Publishing, answer: Checked, services: Service
 
 type Checked =
   /** Without data the application has published itself. */
-  | { readonly data: Buffer | undefined }
+  | { readonly data: Buffer | undefined; readonly decision?: PublishDecision }
   | { readonly error: ErrorReply }
   | { readonly close: { readonly code: number; readonly reason: string } };
 
 async function askHook(
-  { connection, command, identity }: Publishing,
+  { connection, command, identity, namespace }: Publishing,
   data: Buffer,
-  { hooks }: Services,
+  { hooks, log }: Services,
 ): Promise<Checked> {
-  const answer = await hooks.publish({ client: hookClientOf(connection, identity), channel: command.channel, data });
+  const { channel } = command;
+  const answer = await hooks.publish({ client: hookClientOf(connection, identity), channel, data });
   if (!answer.ok) return answer;
-  return { data: answer.isHandled === true ? undefined : (answer.data ?? data) };
+  const { ok: _yes, data: replaced, ...decision } = answer;
+  if (decision.isHandled === true) return { data: undefined };
+  const verdict: PayloadVerdict = replaced === undefined ? { ok: true, data } : namespace.checkPayload(replaced);
+  if (verdict.ok) return { data: verdict.data, decision };
+  // Not the client's doing: it would look for the fault in what it sent.
+  log.warn({ channel, problem: verdict.problem }, "the publish hook's payload was refused");
+  return { error: ERROR.internal };
 }
 
 function badRequest(problem: string): Checked {
@@ -90,16 +101,21 @@ function badRequest(problem: string): Checked {
 async function send(
   { connection, command, identity, namespace }: Publishing,
   data: Buffer,
+  decision: PublishDecision,
   services: Services,
 ): Promise<void> {
   const { channel } = command;
+  const { tags, isUnstored, idempotencyKey, useDelta, version } = decision;
   const { history, publishDelta } = namespace;
   await services.broker.publish({
     channel,
     data,
     info: clientInfoOf(identity, connection.subscriptions.get(channel)?.options.info),
-    ...(history !== undefined && { history }),
-    ...(publishDelta && { useDelta: true }),
+    ...(history !== undefined && isUnstored !== true && { history }),
+    ...((publishDelta || useDelta === true) && { useDelta: true }),
+    ...(tags !== undefined && { tags }),
+    ...(version !== undefined && { version }),
+    ...(idempotencyKey !== undefined && { idempotency: { key: idempotencyKey, ttlMs: IDEMPOTENCY_TTL_MS } }),
   });
 }
 

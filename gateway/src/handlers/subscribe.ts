@@ -112,7 +112,7 @@ export async function authorize(subscribing: Subscribing, services: Services): P
     const verdict = await services.verifier.verifySubscription(token, { channel, user, client });
     if (!verdict.ok) return verdict.refusal;
     claims = verdict.claims;
-  } else if (lookup.namespace.hooks.subscribe && services.hooks.has.subscribe) {
+  } else if (lookup.namespace.hooks.subscribe) {
     if (isClosedTo(identity, lookup)) return { error: ERROR.permissionDenied };
     const answer = await services.hooks.subscribe({
       client: hookClientOf(connection, identity),

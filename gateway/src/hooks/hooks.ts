@@ -1,7 +1,7 @@
 /** The port to the application: what it is asked before a command acts. */
 import type { CloseReason, ErrorReply } from "@belay/protocol";
 import type { ConnectionClaims } from "../auth/verifier.ts";
-import type { Identity, ServerSubscription } from "../session/session.ts";
+import type { Capability, Identity, ServerSubscription } from "../session/session.ts";
 
 /** A connection as the application is told of it. */
 export interface HookClient extends Identity {
@@ -19,7 +19,6 @@ export type HookRefusal =
 export type HookAnswer<T> = ({ readonly ok: true } & T) | HookRefusal;
 
 export interface ConnectRequest extends Omit<HookClient, "user"> {
-  readonly token?: string;
   readonly data?: Buffer;
   readonly name?: string;
   readonly version?: string;
@@ -30,7 +29,6 @@ export interface ConnectRequest extends Omit<HookClient, "user"> {
 export interface SubscribeRequest {
   readonly client: HookClient;
   readonly channel: string;
-  readonly token?: string;
   readonly data?: Buffer;
 }
 
@@ -51,18 +49,36 @@ export type RefreshAnswer = HookAnswer<{
   readonly isExpired: boolean;
   readonly expiresAt?: number;
   readonly info?: Buffer;
+  /** Of the connection, instead of what it had. */
+  readonly meta?: Buffer;
+  readonly caps?: readonly Capability[];
 }>;
+
+/** What becomes of a publication. */
+export interface PublishDecision {
+  /** Replaces the payload. */
+  readonly data?: Buffer;
+  /** The application has published itself: nothing more is done. */
+  readonly isHandled?: boolean;
+  readonly tags?: Readonly<Record<string, string>>;
+  readonly isUnstored?: boolean;
+  readonly idempotencyKey?: string;
+  readonly useDelta?: boolean;
+  readonly version?: { readonly number: number; readonly epoch: string };
+}
+
+export const HOOK_NAMES = ["connect", "refresh", "subscribe", "subRefresh", "publish", "rpc"] as const;
+export type HookName = (typeof HOOK_NAMES)[number];
 
 /** Every answer comes in bounded time; nothing rejects. */
 export interface Hooks {
-  /** Which hooks are configured; those of channels are asked where the namespace says so. */
-  readonly has: Readonly<Record<"connect" | "refresh" | "subscribe" | "subRefresh" | "publish" | "rpc", boolean>>;
+  /** Which hooks are configured now; those of channels are asked where the namespace says so. */
+  readonly has: Readonly<Record<HookName, boolean>>;
   connect(request: ConnectRequest): Promise<HookAnswer<{ readonly claims: ConnectionClaims; readonly data?: Buffer }>>;
   refresh(client: HookClient): Promise<RefreshAnswer>;
   subscribe(request: SubscribeRequest): Promise<HookAnswer<{ readonly subscription: ServerSubscription }>>;
   subRefresh(client: HookClient, channel: string): Promise<RefreshAnswer>;
-  /** `data` replaces the payload; `isHandled`: the application has published itself, nothing more is done. */
-  publish(request: PublishRequest): Promise<HookAnswer<{ readonly data?: Buffer; readonly isHandled?: boolean }>>;
+  publish(request: PublishRequest): Promise<HookAnswer<PublishDecision>>;
   rpc(request: RpcRequest): Promise<HookAnswer<{ readonly data?: Buffer }>>;
   close(): void;
 }

@@ -1,5 +1,6 @@
 import { TRANSPORT_NAMES, type TransportName } from "@belay/protocol/control";
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import { HookMetrics, type HookBreakers } from "./hook-metrics.ts";
 import type { Route } from "./http-server.ts";
 import { send } from "./answer.ts";
 
@@ -21,6 +22,7 @@ export interface MetricSources {
   readonly linesSent: () => number;
   readonly writes: () => number;
   readonly bytesSent: () => number;
+  readonly hookBreakers: () => HookBreakers;
 }
 
 /** The metrics of one gateway; nothing is global, so that several may run in one process. */
@@ -39,6 +41,7 @@ export class Metrics {
   readonly gaps: Counter<"outcome">;
   readonly tokensRefused: Counter<"reason">;
   readonly keySetFetches: Counter<"outcome">;
+  readonly hooks: HookMetrics;
 
   constructor(sources: MetricSources) {
     const registers = [this.#registry];
@@ -75,6 +78,7 @@ export class Metrics {
     ]);
     this.tokensRefused = counter("tokens_refused_total", "Tokens refused, by reason.", ["reason"]);
     this.keySetFetches = counter("key_set_fetches_total", "Fetches of key sets for tokens, by outcome.", ["outcome"]);
+    this.hooks = new HookMetrics(this.#registry, sources.hookBreakers);
     this.#gauges(sources);
     this.#counted(sources);
   }

@@ -4,9 +4,10 @@ import {
   type ChannelsConfig,
   configHash,
   type GatewayConfig,
+  type HooksConfig,
   stableHash,
 } from "@belay/protocol/control";
-import type { ApiSpec, AuthSpec, RealtimeClusterSpec, SecretKeyRef } from "../api/v1alpha1/gen/types.ts";
+import type { ApiSpec, AuthSpec, HooksSpec, RealtimeClusterSpec, SecretKeyRef } from "../api/v1alpha1/gen/types.ts";
 import type { RealtimeCluster } from "../api/v1alpha1/realtime-cluster.ts";
 import { childMeta } from "./labels.ts";
 import type { Manifest } from "./manifest.ts";
@@ -31,6 +32,7 @@ function gatewayConfig({ metadata: { namespace, name }, spec }: RealtimeCluster)
     broker: { type: "redis", urlFile: paths.redisUrl, prefix: redisPrefix(namespace, name) },
     drain: { ratePerSecond: spec.drain.ratePerSecond, deadlineSeconds: spec.drain.deadlineSeconds },
     ...(channelsSection && { channels: channelsSection }),
+    ...(spec.hooks && { hooks: hooksConfig(spec.hooks) }),
     podLabelsFile: paths.podLabels,
     ...clientPort(spec),
   };
@@ -89,6 +91,14 @@ function rulesOf({ jwks, oidc, audiences, issuers }: AuthSpec): AuthConfig {
     ...(oidc && { oidc }),
     ...(audiences && { audiences }),
     ...(issuers && { issuers }),
+  };
+}
+
+function hooksConfig({ secretRef, caSecretRef, ...hooks }: HooksSpec): HooksConfig {
+  return {
+    ...hooks,
+    ...(secretRef && { secretFile: paths.hookSecret }),
+    ...(caSecretRef && { caFile: paths.hookCa }),
   };
 }
 

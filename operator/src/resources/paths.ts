@@ -13,6 +13,7 @@ export const optionalDirectories = {
   tokenKeys: "/etc/belay/token-keys",
   tls: "/etc/belay/tls",
   apiKeys: "/etc/belay/api-keys",
+  hooks: "/etc/belay/hooks",
 } as const;
 
 export const paths = {
@@ -24,6 +25,8 @@ export const paths = {
   podLabels: "/etc/belay/pod/labels",
   tlsCertificate: "/etc/belay/tls/tls.crt",
   tlsKey: "/etc/belay/tls/tls.key",
+  hookSecret: "/etc/belay/hooks/secret",
+  hookCa: "/etc/belay/hooks/ca.crt",
 } as const;
 
 /** Named by the Secret, not by the place in the list: pods of two revisions read one configuration. */

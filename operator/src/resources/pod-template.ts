@@ -3,7 +3,7 @@
  * changes it replaces every pod. What can be changed without a new pod belongs into the ConfigMap.
  */
 import { CLIENT_PORT, CONTROL_PORT, REVISION_LABEL, TRAFFIC_LABEL, stableHash } from "@belay/protocol/control";
-import type { ApiSpec, AuthSpec, PodTemplateSpec, SecretKeyRef } from "../api/v1alpha1/gen/types.ts";
+import type { ApiSpec, AuthSpec, HooksSpec, PodTemplateSpec, SecretKeyRef } from "../api/v1alpha1/gen/types.ts";
 import type { RealtimeCluster } from "../api/v1alpha1/realtime-cluster.ts";
 import { childLabels, selectorLabels } from "./labels.ts";
 import type { Blueprint } from "./manifest.ts";
@@ -110,12 +110,13 @@ function container({ cluster: { spec }, installation }: Blueprint, revision: str
 }
 
 /** Volume → directory. */
-function mounts({ api, auth, tls }: RealtimeCluster["spec"]): Readonly<Record<string, string>> {
+function mounts({ api, auth, tls, hooks }: RealtimeCluster["spec"]): Readonly<Record<string, string>> {
   return {
     ...directories,
     ...(tokenFiles(auth).length > 0 && { "token-keys": optionalDirectories.tokenKeys }),
     ...(tls?.secretRef && { tls: optionalDirectories.tls }),
     ...(api?.keys && { "api-keys": optionalDirectories.apiKeys }),
+    ...(hookFiles(hooks).length > 0 && { hooks: optionalDirectories.hooks }),
   };
 }
 
@@ -138,6 +139,7 @@ function volumes({ metadata: { name }, spec }: RealtimeCluster): readonly object
     },
     ...tokenKeysVolume(spec.auth),
     ...apiKeysVolume(spec.api),
+    ...hooksVolume(spec.hooks),
     ...(spec.tls?.secretRef === undefined
       ? []
       : [
@@ -174,8 +176,25 @@ function tokenKeysVolume(auth: AuthSpec): readonly object[] {
   // The same key may stand in the list twice, for other algorithms; a path may stand in a volume once.
   const files = new Map(tokenFiles(auth).map((secretRef) => [tokenKeyFile(secretRef), secretRef]));
   if (files.size === 0) return [];
-  const sources = [...files].map(([path, { name, key }]) => ({ secret: { name, items: [{ key, path }] } }));
+  const sources = [...files].map(([path, secretRef]) => projectedFile(secretRef, path));
   return [{ name: "token-keys", projected: { defaultMode: SECRET_MODE, sources } }];
+}
+
+/** What of a Secret becomes which file. */
+function hookFiles({ secretRef, caSecretRef }: HooksSpec = {}): readonly object[] {
+  return [
+    ...(secretRef ? [projectedFile(secretRef, "secret")] : []),
+    ...(caSecretRef ? [projectedFile(caSecretRef, "ca.crt")] : []),
+  ];
+}
+
+function projectedFile({ name, key }: SecretKeyRef, path: string): object {
+  return { secret: { name, items: [{ key, path }] } };
+}
+
+function hooksVolume(hooks: HooksSpec | undefined): readonly object[] {
+  const sources = hookFiles(hooks);
+  return sources.length === 0 ? [] : [{ name: "hooks", projected: { defaultMode: SECRET_MODE, sources } }];
 }
 
 type Spread = NonNullable<PodTemplateSpec["topologySpreadConstraints"]>;

@@ -1,3 +1,4 @@
+import type { HooksSpec } from "../api/v1alpha1/gen/types.ts";
 import type { RealtimeCluster } from "../api/v1alpha1/realtime-cluster.ts";
 
 /** A Secret of the user's that the pods mount. */
@@ -27,5 +28,12 @@ export function referencedSecrets({ spec }: RealtimeCluster): readonly SecretRef
     certificate === undefined ? [] : [{ field: "spec.tls.secretRef", name: certificate.name, key }],
   );
   const ca = spec.auth.caSecretRef === undefined ? [] : [{ field: "spec.auth.caSecretRef", ...spec.auth.caSecretRef }];
-  return [...redis, ...hmac, ...keys, ...apiKeys, ...ca, ...tls];
+  return [...redis, ...hmac, ...keys, ...apiKeys, ...ca, ...tls, ...hookSecrets(spec.hooks)];
+}
+
+function hookSecrets({ secretRef, caSecretRef }: HooksSpec = {}): readonly SecretReference[] {
+  return [
+    ...(secretRef ? [{ field: "spec.hooks.secretRef", ...secretRef }] : []),
+    ...(caSecretRef ? [{ field: "spec.hooks.caSecretRef", ...caSecretRef }] : []),
+  ];
 }

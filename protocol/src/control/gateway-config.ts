@@ -1,6 +1,7 @@
 import type { AuthConfig } from "./auth-config.ts";
 import type { ApiConfig } from "./api-config.ts";
 import type { ChannelsConfig } from "./channels-config.ts";
+import type { HooksConfig } from "./hooks-config.ts";
 import type { ProxiesConfig } from "./proxies-config.ts";
 import type { TlsConfig } from "./tls-config.ts";
 import type { TransportsConfig } from "./transports-config.ts";
@@ -22,6 +23,7 @@ export interface GatewayConfig {
   /** *hot* Keys of the server API. Without one the API answers 401 to everything. */
   readonly api?: ApiConfig;
   readonly channels?: ChannelsConfig;
+  readonly hooks?: HooksConfig;
   readonly broker?:
     | { readonly type: "memory" }
     | { readonly type: "redis"; readonly urlFile: string; readonly prefix?: string };

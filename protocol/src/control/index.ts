@@ -3,6 +3,7 @@ export * from "./auth-config.ts";
 export * from "./channels-config.ts";
 export * from "./drain.ts";
 export * from "./gateway-config.ts";
+export * from "./hooks-config.ts";
 export * from "./labels.ts";
 export * from "./load-report.ts";
 export * from "./stable-hash.ts";

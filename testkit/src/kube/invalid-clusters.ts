@@ -1,3 +1,5 @@
+import { invalidHooks } from "./invalid-hooks.ts";
+
 /** RealtimeClusters that the API server must refuse, each with a part of the refusal a person would read. */
 
 export interface InvalidCluster {
@@ -264,6 +266,7 @@ export const invalidClusters: readonly InvalidCluster[] = [
     spec: { namespaces: [{ name: "chat", payload: { sanitize: [{ path: "/text", allowedTags: ["script"] }] } }] },
     refusal: "spec.namespaces[0].payload.sanitize[0].allowedTags[0]: Unsupported value",
   },
+  ...invalidHooks,
   {
     title: "an API key for an unknown method",
     spec: { api: { keys: [{ name: "a", secretRef: { name: "a" }, methods: ["dance"] }] } },

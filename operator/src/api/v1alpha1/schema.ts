@@ -8,6 +8,7 @@ import { api } from "./api-schema.ts";
 import { auth, secretKeyRef } from "./auth-schema.ts";
 import { autoscaling } from "./autoscaling-schema.ts";
 import { gateway, resources, storage } from "./gateway-schema.ts";
+import { hooks } from "./hooks-schema.ts";
 import { namespaces, unprefixed } from "./namespaces-schema.ts";
 import type { RealtimeClusterSpec } from "./gen/types.ts";
 import { proxies, tls, transports } from "./transports-schema.ts";
@@ -133,6 +134,7 @@ export const specSchema: z.ZodType<RealtimeClusterSpec> = z
     unprefixed: unprefixed
       .exactOptional()
       .describe("Channels without a prefix. Absent: everybody connected may subscribe and publish, nothing is kept."),
+    hooks: hooks.exactOptional().describe("Webhooks: what your application is asked, and where."),
     autoscaling: autoscaling
       .exactOptional()
       .describe("Let a HorizontalPodAutoscaler write replicas by open connections."),

@@ -346,6 +346,42 @@ export interface UnprefixedSpec {
   readonly hooks: NamespaceHooksSpec;
 }
 
+export interface HookSpec {
+  /** Where the question is posted to, such as http://shop.default.svc:8080/hooks/connect. */
+  readonly url: string;
+  /** Milliseconds for the answer, waiting included. 1000 when absent. */
+  readonly timeoutMs?: number;
+  /** Requests of one pod at a time. 64 when absent. */
+  readonly concurrency?: number;
+  /** Requests of one pod that may wait for their turn. 1024 when absent. */
+  readonly maxWaiting?: number;
+  /** Largest answer, bytes. 65536 when absent. */
+  readonly maxResponseBytes?: number;
+  /** Headers of the client that are passed on, such as Cookie. None when absent. */
+  readonly headers?: readonly string[];
+  /** json: payloads that are JSON go as data. binary: all go as b64data. json when absent. */
+  readonly encoding?: "json" | "binary";
+}
+
+export interface HooksSpec {
+  /** Asked who a client is that connects without a token. */
+  readonly connect?: HookSpec;
+  /** Asked when a connection's time is over; the client has nothing to do then. */
+  readonly refresh?: HookSpec;
+  /** Asked in namespaces with hooks.subscribe. */
+  readonly subscribe?: HookSpec;
+  /** Asked in namespaces with hooks.subRefresh when a subscription's time is over. */
+  readonly subRefresh?: HookSpec;
+  /** Asked in namespaces with hooks.publish. */
+  readonly publish?: HookSpec;
+  /** Answers rpc calls of clients. */
+  readonly rpc?: HookSpec;
+  /** Secret that signs the requests. While it is changed it holds two lines, the new one and the old one. A changed value is used without a restart; another Secret replaces the pods. */
+  readonly secretRef?: SecretKeyRef;
+  /** Certificates of a private CA, trusted besides the usual ones. Another Secret replaces the pods. */
+  readonly caSecretRef?: SecretKeyRef;
+}
+
 export interface ScalingDirection {
   /** Seconds looked back for the safest recommendation. */
   readonly stabilizationWindowSeconds?: number;
@@ -419,6 +455,8 @@ export interface RealtimeClusterSpec {
   readonly namespaces?: readonly NamespaceSpec[];
   /** Channels without a prefix. Absent: everybody connected may subscribe and publish, nothing is kept. */
   readonly unprefixed?: UnprefixedSpec;
+  /** Webhooks: what your application is asked, and where. */
+  readonly hooks?: HooksSpec;
   /** Let a HorizontalPodAutoscaler write replicas by open connections. */
   readonly autoscaling?: AutoscalingSpec;
   /** How clients leave a pod that is to be removed. */

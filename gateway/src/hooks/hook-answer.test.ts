@@ -1,0 +1,84 @@
+import { expect, test } from "vitest";
+import { decodeAnswer } from "./hook-answer.ts";
+import { isJson, publishBody, rpcBody } from "./hook-request.ts";
+
+const text = (value: unknown): string => JSON.stringify(value);
+
+test.each([
+  ["connect", { result: { user: 7 } }],
+  ["connect", { result: { expire_at: -1 } }],
+  ["connect", { result: { b64info: "%%" } }],
+  ["connect", { result: { b64info: "/w==" } }],
+  ["connect", { result: { channels: "news" } }],
+  ["connect", { result: { channels: Array.from({ length: 1025 }, (_, at) => `c${at}`) } }],
+  ["connect", { result: { subs: { a: { info: 1, b64info: 1 } } } }],
+  ["connect", { result: { caps: [{ channels: ["a"], allow: ["all"] }] } }],
+  ["subscribe", { result: { override: { presence: true } } }],
+  ["subscribe", {}],
+  ["refresh", { result: { expired: "no" } }],
+  ["publish", { result: { tags: { a: 1 } } }],
+  ["publish", { result: { version: 1.5 } }],
+  ["rpc", { result: null }],
+  ["rpc", { error: { code: 0, message: "none" } }],
+  ["rpc", { disconnect: { code: 1006 } }],
+] as const)("[HOK8] %s: %j is no answer", (name, answer) => {
+  expect(decodeAnswer(name, text(answer), "json")).toBeUndefined();
+});
+
+test("[HOK2] members that are null are absent, unknown ones are ignored, disconnect goes before error and result", () => {
+  const nothing = { error: null, disconnect: null, result: { user: "ann", info: null, meta: null, new_in_v9: 1 } };
+  expect(decodeAnswer("connect", text(nothing), "json")).toEqual({ ok: true, claims: { user: "ann" } });
+  const all = { error: { code: 9, message: "" }, disconnect: { code: 4000, reason: "" }, result: { user: "ann" } };
+  expect(decodeAnswer("connect", text(all), "json")).toEqual({
+    ok: false,
+    close: { code: 4000, reason: "disconnected" },
+  });
+  expect(decodeAnswer("connect", text({ ...all, disconnect: null }), "json")).toEqual({
+    ok: false,
+    error: { code: 9, message: "refused" },
+  });
+});
+
+test("[HOK4] bytes go to Protobuf clients as they are", () => {
+  const bytes = Buffer.from([0, 255, 10]);
+  const answer = text({ result: { b64data: bytes.toString("base64") } });
+  expect(decodeAnswer("rpc", answer, "protobuf")).toEqual({ ok: true, data: bytes });
+  const client = { client: "c", user: "ann", transport: "websocket", protocol: "protobuf", headers: {} } as const;
+  expect(JSON.parse(rpcBody({ client, method: "m", data: bytes }, "json"))).toEqual({
+    client: "c",
+    transport: "websocket",
+    protocol: "protobuf",
+    encoding: "binary",
+    user: "ann",
+    method: "m",
+    b64data: "AP8K",
+  });
+  const json = Buffer.from('{"a": 1}');
+  expect(publishBody({ client, channel: "c", data: json }, "json")).toContain('"encoding":"json"');
+  expect(publishBody({ client, channel: "c", data: json }, "binary")).toContain(json.toString("base64"));
+});
+
+test("[HOK5] an answer to publish may say everything that the server API may", () => {
+  const result = { data: [1.0], tags: { a: "b" }, skip_history: true, idempotency_key: "k", delta: true, version: 3 };
+  expect(decodeAnswer("publish", text({ result }), "json")).toEqual({
+    ok: true,
+    data: Buffer.from("[1]"),
+    tags: { a: "b" },
+    isUnstored: true,
+    idempotencyKey: "k",
+    useDelta: true,
+    version: { number: 3, epoch: "" },
+  });
+});
+
+test("[HOK8] the largest answers are read in little time", () => {
+  const many = Object.fromEntries(Array.from({ length: 1024 }, (_, at) => [`c${at}`, { info: [at], data: "x" }]));
+  const answers = [text({ result: { user: "a", subs: many } }), `{"result":${"[".repeat(60_000)}`, " ".repeat(65_536)];
+  const times = answers.map((answer) => {
+    const beganMs = performance.now();
+    for (let round = 0; round < 10; round++) decodeAnswer("connect", answer, "json");
+    return (performance.now() - beganMs) / 10;
+  });
+  expect(Math.max(...times)).toBeLessThan(25);
+  expect(isJson("{")).toBe(false);
+});
