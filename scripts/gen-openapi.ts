@@ -1,4 +1,4 @@
-import { openApiText } from "@belay/gateway/internal";
+import { openApiText } from "../gateway/src/api/openapi.ts";
 import type { Generated } from "./generated.ts";
 
 /** The description of the server API, as a gateway serves it. */

@@ -5,12 +5,15 @@
  */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { genCodes } from "./gen-codes.ts";
 import { genCrd } from "./gen-crd.ts";
+import { genGatewayConfig } from "./gen-gateway-config.ts";
 import { genManifests } from "./gen-manifests.ts";
 import { genOpenApi } from "./gen-openapi.ts";
 import { genPermissions } from "./gen-permissions.ts";
 import { genRbac } from "./gen-rbac.ts";
 import { genReference } from "./gen-reference.ts";
+import { genServerApi } from "./gen-server-api.ts";
 import { genTypes } from "./gen-types.ts";
 import type { Generated } from "./generated.ts";
 
@@ -21,6 +24,9 @@ const generators: readonly Generator[] = [
   genCrd,
   genReference,
   genOpenApi,
+  genServerApi,
+  genCodes,
+  genGatewayConfig,
   genPermissions,
   genRbac,
   genManifests,

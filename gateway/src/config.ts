@@ -57,7 +57,7 @@ const redisBroker = z.strictObject({
   prefix: z.string("must be text").max(64, "must have at most 64 characters").default("belay:"),
 });
 
-const schema: z.ZodType<Config> = z.strictObject({
+const configSchema: z.ZodType<Config> = z.strictObject({
   transports: transportsSchema.prefault({}),
   tls: tlsSchema.prefault({}),
   proxies: proxiesSchema.prefault({}),
@@ -99,6 +99,11 @@ const schema: z.ZodType<Config> = z.strictObject({
   logLevel: z.enum(["debug", "info", "warn", "error"], "must be debug, info, warn or error").default("info"),
 });
 
+/** The shape of the file as JSON Schema 2020-12, for the reference. */
+export function configJsonSchema(): object {
+  return z.toJSONSchema(configSchema, { io: "input", unrepresentable: "any" });
+}
+
 /** Parses the text of a configuration file. */
 export function parseConfig(text: string): ParsedConfig {
   try {
@@ -113,7 +118,7 @@ export function parseConfig(text: string): ParsedConfig {
 
 /** Fills in defaults and checks every rule. */
 export function checkConfig(input: GatewayConfig): ParsedConfig {
-  const parsed = schema.safeParse(input, { reportInput: true });
+  const parsed = configSchema.safeParse(input, { reportInput: true });
   if (parsed.success) return { ok: true, config: parsed.data };
   return { ok: false, problems: parsed.error.issues.flatMap((issue) => describe(issue)) };
 }

@@ -14,7 +14,6 @@ export {
   type PublishRequest,
   type StoredPublication,
 } from "./broker/broker.ts";
-export { openApiText } from "./api/openapi.ts";
 export {
   openRedisBroker,
   type RedisBrokerHooks,

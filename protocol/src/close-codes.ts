@@ -39,7 +39,9 @@ export const CLOSE: Readonly<Record<CloseName, CloseReason>> = {
   noPong: { code: 3012, reason: "no pong" },
   /** A newer owner took this client over. */
   supersededOwner: { code: 3011, reason: "connection moved" },
+  /** The token, or something else that should open the connection, is not accepted. */
   invalidToken: { code: 3500, reason: "invalid token" },
+  /** The client broke the protocol. */
   badRequest: { code: 3501, reason: "bad request" },
   /** No connect command in time. */
   stale: { code: 3502, reason: "stale" },
@@ -51,11 +53,17 @@ export const CLOSE: Readonly<Record<CloseName, CloseReason>> = {
   serverError: { code: 3004, reason: "internal server error" },
   /** A subscription's token has expired and the server cannot tell the client otherwise. */
   subscriptionExpired: { code: 3006, reason: "subscription expired" },
+  /** What the client has seen can no longer be continued without a gap, and it only listens. */
   insufficientState: { code: 3010, reason: "insufficient state" },
+  /** The client, or the pod, is over its limits for now. */
   tooManyRequests: { code: 3013, reason: "too many requests" },
+  /** The user has too many connections. */
   connectionLimit: { code: 3504, reason: "connection limit" },
+  /** The client may not do what it tried, and cannot be told otherwise. */
   permissionDenied: { code: 3507, reason: "permission denied" },
+  /** What the client asks for is not served, and it cannot be told otherwise. */
   notAvailable: { code: 3508, reason: "not available" },
+  /** The client went on although it was refused again and again. */
   tooManyErrors: { code: 3509, reason: "too many errors" },
 };
 

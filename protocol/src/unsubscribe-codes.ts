@@ -11,6 +11,7 @@ export const UNSUBSCRIBE: Readonly<Record<UnsubscribeName, UnsubscribeReason>> =
   server: { code: 2000, reason: "server unsubscribe" },
   /** What the client has seen can no longer be continued without a gap. */
   insufficientState: { code: 2500, reason: "insufficient state" },
+  /** Its token has ended and was not renewed. */
   expired: { code: 2501, reason: "subscription expired" },
   /** The rules of the channel changed: the client drops its position and its token and subscribes anew. */
   stateInvalidated: { code: 2502, reason: "state invalidated" },
