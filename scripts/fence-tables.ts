@@ -121,6 +121,7 @@ export const layers: readonly Layer[] = [
     "node",
     "transport",
     "drain",
+    "limits",
     "handlers",
     "services",
     "subscription",
@@ -150,6 +151,7 @@ export const layers: readonly Layer[] = [
     "clock",
   ]),
   gateway("connection", /connection\//, [
+    "limits",
     "transport",
     "handlers",
     "services",
@@ -160,10 +162,12 @@ export const layers: readonly Layer[] = [
     "clock",
   ]),
   gateway("node", /node\//, ["ports", "clock"]),
+  gateway("limits", /limits\//, ["node", "settings", "clock"]),
   gateway("transport", /transport\//, ["access", "clock"]),
   gateway("drain", /drain\//, ["clock"]),
   // What handlers may use of a node; connections and subscriptions are handed it.
   gateway("services", /(handlers\/services|subscription\/subscription)\.ts$/, [
+    "limits",
     "subscription",
     "hub",
     "presence",

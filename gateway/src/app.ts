@@ -97,6 +97,7 @@ class GatewayApp implements Gateway {
       describe: () => this.#describe(),
       isGateClosed: () => this.#isGateClosed,
       isClosing: () => this.#isClosing,
+      isFull: () => this.#isFull,
     });
     this.#controlServer = this.#createControlServer();
     settings.onChange((changed) => this.#onSettings(changed));
@@ -150,6 +151,11 @@ class GatewayApp implements Gateway {
     await Promise.all([this.#clientPort.close(), closeServer(this.#controlServer)]);
     await this.#adapters.registry.close();
     await this.#adapters.broker.close();
+  }
+
+  get #isFull(): boolean {
+    const { maxConnections, handshakeBurst } = this.#settings.current.config.limits;
+    return this.#table.size >= maxConnections + handshakeBurst;
   }
 
   get #isGateClosed(): boolean {
@@ -217,6 +223,7 @@ class GatewayApp implements Gateway {
     return {
       onCommand: ({ kind }) => this.#metrics.commands.inc({ command: kind }),
       onRefusal: (rule) => this.#metrics.refusals.inc({ rule }),
+      onLimited: (limit) => this.#metrics.limited.inc({ limit }),
       onClosing: (connection, { code }) => {
         this.#table.markClosing(connection);
         this.#metrics.closes.inc({ code });
@@ -244,6 +251,7 @@ class GatewayApp implements Gateway {
       namespaces: () => this.#settings.current.channels.names.length,
       tokenKeys: () => this.#services.verifier.keyCount,
       revocations: () => this.#services.revocations.size,
+      bans: () => this.#services.bans.size,
       linesSent: () => this.#outboxCounters.lines,
       writes: () => this.#outboxCounters.writes,
       bytesSent: () => this.#outboxCounters.bytes,

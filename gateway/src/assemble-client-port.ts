@@ -26,6 +26,7 @@ export interface ClientPortParts {
   readonly describe: () => NodeInfo;
   readonly isGateClosed: () => boolean;
   readonly isClosing: () => boolean;
+  readonly isFull: () => boolean;
 }
 
 function apiBackend(services: Services, describe: () => NodeInfo): ApiBackend {
@@ -36,7 +37,7 @@ function apiBackend(services: Services, describe: () => NodeInfo): ApiBackend {
 }
 
 export function assembleClientPort(parts: ClientPortParts): ClientPort {
-  const { settings, deps, services, metrics, open, openRoutes, isGateClosed, isClosing } = parts;
+  const { settings, deps, services, metrics, open, openRoutes, isGateClosed, isClosing, isFull } = parts;
   const { bus, nodeId, registry } = services;
   const sessions = new EmulatedSessions();
   const api = apiRouter({
@@ -59,6 +60,7 @@ export function assembleClientPort(parts: ClientPortParts): ClientPort {
     router: (path) => api(path) ?? deps.extraRoutes?.(path),
     isLeaving: isGateClosed,
     isClosing,
+    isFull,
     observer: {
       onRefused: (reason) => metrics.refusedRequests.inc({ reason }),
       onEmulation: (result) => metrics.emulationRequests.inc({ result }),

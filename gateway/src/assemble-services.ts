@@ -11,6 +11,8 @@ import { openHooks } from "./hooks/open-hooks.ts";
 import type { Metrics } from "./http/metrics.ts";
 import { Hub } from "./hub/hub.ts";
 import { Subscriptions } from "./hub/subscriptions.ts";
+import { Admission } from "./limits/admission.ts";
+import { Bans } from "./limits/bans.ts";
 import { BrokerBus } from "./node/broker-bus.ts";
 import { PresenceKeeper } from "./presence/presence-keeper.ts";
 import type { SettingsSource } from "./settings.ts";
@@ -30,6 +32,15 @@ export type AssembledServices = Services & {
   readonly hooks: ApplicationHooks;
 };
 
+function openBus({ identity, log }: GatewayDeps, { broker }: Adapters): BrokerBus {
+  return new BrokerBus({
+    broker,
+    nodeId: identity.podUid,
+    newId: () => randomUUID(),
+    onFault: (kind, error) => log.error({ kind, err: error }, "a message of another node could not be served"),
+  });
+}
+
 export function assembleServices({ settings, deps, adapters, metrics, isGateClosed }: ServiceParts): AssembledServices {
   const { clock, random, log, identity } = deps;
   const { broker, registry } = adapters;
@@ -46,12 +57,7 @@ export function assembleServices({ settings, deps, adapters, metrics, isGateClos
       onGap: (isFilled) => metrics().gaps.inc({ outcome: isFilled ? "filled" : "lost" }),
     },
   });
-  const bus = new BrokerBus({
-    broker,
-    nodeId: identity.podUid,
-    newId: () => randomUUID(),
-    onFault: (kind, error) => log.error({ kind, err: error }, "a message of another node could not be served"),
-  });
+  const bus = openBus(deps, adapters);
   const revocations = openRevocations(settings.current, deps, bus);
   const verifier = createJwtVerifier({
     settings,
@@ -62,7 +68,17 @@ export function assembleServices({ settings, deps, adapters, metrics, isGateClos
     onRefused: (reason) => metrics().tokensRefused.inc({ reason }),
     onFetched: (outcome) => metrics().keySetFetches.inc({ outcome }),
   });
+  const bans = new Bans(bus, clock);
+  const admission = new Admission({
+    settings,
+    clock,
+    bans,
+    clients: () => hub.clientCount,
+    onRefused: (limit) => metrics().limited.inc({ limit }),
+  });
   return {
+    admission,
+    bans,
     clock,
     log,
     settings,

@@ -37,6 +37,8 @@ export interface ClientPortOptions {
   readonly isLeaving: () => boolean;
   /** The process is about to end. */
   readonly isClosing: () => boolean;
+  /** So many sockets are open that not even a refusal can be given in an orderly way (LIM14). */
+  readonly isFull: () => boolean;
   readonly observer: ClientPortObserver;
 }
 
@@ -96,7 +98,7 @@ export class ClientPort {
   }
 
   #createWebsockets(): WsServer {
-    const { settings, open, isClosing } = this.#options;
+    const { settings, open } = this.#options;
     return new WsServer({
       maxMessageBytes: settings.current.config.limits.maxMessageBytes,
       open,
@@ -105,8 +107,14 @@ export class ClientPort {
         const { enabled, ...deflation } = settings.current.config.transports.compression;
         return enabled ? deflation : undefined;
       },
-      refusal: () => (isClosing() ? { status: 503, problem: "the server stops" } : undefined),
+      refusal: () => this.#unavailable(),
     });
+  }
+
+  #unavailable(): { readonly status: 503; readonly problem: string } | undefined {
+    const { isClosing, isFull } = this.#options;
+    if (isClosing()) return { status: 503, problem: "the server stops" };
+    return isFull() ? { status: 503, problem: "too many connections" } : undefined;
   }
 
   #createServer(): Server {

@@ -5,6 +5,7 @@ import { type AuthConfig, authConfig } from "./config/auth.ts";
 import { api, type ApiRules } from "./config/api.ts";
 import { channels, type ChannelRules } from "./config/channels.ts";
 import { hooks, type HookRules } from "./config/hooks.ts";
+import { type Limits, limits } from "./config/limits.ts";
 import { type ProxiesSettings, proxiesSchema } from "./config/proxies.ts";
 import { type TlsSettings, tlsSchema } from "./config/tls.ts";
 import { type TransportsSettings, transportsSchema } from "./config/transports.ts";
@@ -24,13 +25,7 @@ export interface Config {
     | { readonly type: "memory" }
     | { readonly type: "redis"; readonly urlFile: string; readonly prefix: string };
   readonly drain: { readonly ratePerSecond: number; readonly deadlineSeconds: number };
-  readonly limits: {
-    readonly maxMessageBytes: number;
-    readonly maxChannelsPerConnection: number;
-    readonly maxOutboundBytes: number;
-    readonly maxConnections: number;
-    readonly connectTimeoutMs: number;
-  };
+  readonly limits: Limits;
   readonly heartbeat: { readonly pingIntervalMs: number; readonly pongTimeoutMs: number };
   readonly podLabelsFile?: string | undefined;
   readonly logLevel: "debug" | "info" | "warn" | "error";
@@ -48,7 +43,6 @@ function integer(min: number, max: number, fallback: number): z.ZodDefault<z.Zod
 
 const file = z.string("must be a path").min(1, "must be a path");
 const host = z.string("must be an address").min(1, "must be an address");
-const MAX_BYTES = 67_108_864;
 
 const memoryBroker = z.strictObject({ type: z.literal("memory") });
 const redisBroker = z.strictObject({
@@ -79,15 +73,7 @@ const configSchema: z.ZodType<Config> = z.strictObject({
   drain: z
     .strictObject({ ratePerSecond: integer(1, 100_000, 100), deadlineSeconds: integer(1, 86_400, 25) })
     .prefault({}),
-  limits: z
-    .strictObject({
-      maxMessageBytes: integer(1024, MAX_BYTES, 65_536),
-      maxChannelsPerConnection: integer(1, 100_000, 128),
-      maxOutboundBytes: integer(65_536, MAX_BYTES, 1_048_576),
-      maxConnections: integer(1, 1_000_000, 19_500),
-      connectTimeoutMs: integer(100, 600_000, 10_000),
-    })
-    .prefault({}),
+  limits,
   heartbeat: z
     .strictObject({ pingIntervalMs: integer(1000, 600_000, 25_000), pongTimeoutMs: integer(100, 600_000, 8000) })
     .refine(({ pingIntervalMs, pongTimeoutMs }) => pongTimeoutMs < pingIntervalMs, {

@@ -255,6 +255,7 @@ function depsOf(hub: Hub<ClientConnection>, broker: CoreBroker, { config, table 
     outboxCounters: { lines: 0, writes: 0, bytes: 0 },
     observer: {
       onCommand: () => undefined,
+      onLimited: () => undefined,
       onRefusal: (rule) => assert.fail(`refused by ${rule}`),
       onClosing: () => undefined,
       onClosed: () => undefined,

@@ -96,6 +96,8 @@ class GatewayFiles implements AsyncDisposable {
       listen: { host: "127.0.0.1", port: 0, ...config.listen },
       control: { host: "127.0.0.1", port: 0, tokenFile: this.#path("control-token"), ...config.control },
       auth: { anonymous: true, hmacSecretFile: this.#path("hmac"), ...config.auth },
+      // Tests send as fast as they can; those of the limits set their own.
+      limits: { commandsPerSecond: 100_000, commandBurst: 100_000, bytesPerSecond: 100_000_000, ...config.limits },
       api: { keyFile: this.#path("api-key"), ...config.api },
       broker: config.broker ?? (this.#options.redisUrl === undefined ? { type: "memory" } : redis),
       podLabelsFile: this.#path("labels"),

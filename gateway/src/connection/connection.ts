@@ -12,6 +12,7 @@ import {
 } from "@belay/protocol";
 import type { Random } from "../clock.ts";
 import type { ClientConnection, Handler, Services } from "../handlers/services.ts";
+import { Allowance, type AllowanceLimit } from "../limits/allowance.ts";
 import type { LineSink } from "../hub/member.ts";
 import { admit, type Identity, NEW_SESSION, type Session } from "../session/session.ts";
 import { closeSubscription } from "../subscription/close-subscription.ts";
@@ -40,6 +41,8 @@ export interface ConnectionDeps {
 export interface ConnectionObserver {
   onCommand(command: Command): void;
   onRefusal(rule: string): void;
+  /** A command was over a limit of its connection. */
+  onLimited(limit: AllowanceLimit): void;
   /** The server closes the connection; its socket may live on until the close handshake ends. */
   onClosing(connection: Connection, reason: CloseReason): void;
   /** The socket is gone. `code` is the peer's or ours. */
@@ -72,6 +75,7 @@ export class Connection implements ClientConnection, SocketEvents {
   readonly #commands: CommandQueue;
   readonly #heartbeat: Heartbeat;
   readonly #expiry: ExpiryWatch;
+  readonly #allowance = new Allowance();
   #held: Command[] = [];
   #session: Session = NEW_SESSION;
 
@@ -150,11 +154,12 @@ export class Connection implements ClientConnection, SocketEvents {
   }
 
   accept(identity: Identity, first: Reply | Push): void {
-    const { hub, registry } = this.#deps.services;
+    const { hub, registry, admission } = this.#deps.services;
     this.#session = { state: "connected", identity };
     if ("id" in first) this.reply(first);
     else this.push(first);
     hub.addClient(this);
+    admission.add(this.socket.remoteAddress);
     registry.add({ user: identity.user, client: identity.client });
     this.#heartbeat.begin();
     this.#expiry.watchConnection(identity.expiresAt);
@@ -229,12 +234,30 @@ export class Connection implements ClientConnection, SocketEvents {
       this.#refuseFrame(decoded.refusal.rule, CLOSE.badRequest);
       return;
     }
+    const { limits } = this.#deps.services.settings.current.config;
+    const areBytesOver = !this.#allowance.takeBytes(nowMs, data.length, limits);
     for (const command of decoded.commands) {
       if (!this.isOpen) return;
+      const over = this.#allowance.refuse(nowMs, command, limits) ?? (areBytesOver ? "bytes" : undefined);
+      if (over !== undefined) {
+        this.#refuseLimited(command, over, nowMs);
+        continue;
+      }
       if (command.kind !== "pong") this.lastCommandMs = nowMs;
       this.#deps.observer.onCommand(command);
       this.#dispatch(command);
     }
+  }
+
+  /** Tells the client to slow down; one that does not is closed and stays away for a while. */
+  #refuseLimited(command: Command, limit: AllowanceLimit, nowMs: number): void {
+    const { services, observer } = this.#deps;
+    observer.onLimited(limit);
+    if (!this.#allowance.isForgiven(nowMs)) {
+      const { banSeconds } = services.settings.current.config.limits;
+      services.bans.ban({ user: this.user, address: this.socket.remoteAddress }, banSeconds).catch(() => undefined);
+      this.close(CLOSE.tooManyRequests);
+    } else if ("id" in command && command.id > 0) this.replyError(command.id, ERROR.tooManyRequests);
   }
 
   #dispatch(command: Command): void {
@@ -266,10 +289,11 @@ export class Connection implements ClientConnection, SocketEvents {
 
   /** Takes the client off the node: no publication, no timer and no registry entry outlives this. */
   #end(reason: CloseReason): void {
-    const { hub, registry } = this.#deps.services;
+    const { hub, registry, admission } = this.#deps.services;
     const identity = this.identity;
     if (identity !== undefined) {
       hub.removeClient(this);
+      admission.remove(this.socket.remoteAddress);
       registry.remove({ user: identity.user, client: identity.client });
     }
     this.#session = { state: "closed", reason };

@@ -21,7 +21,7 @@ export const connect: Handler<ConnectCommand> = (connection, command, services) 
     connection.close(CLOSE.shutdown);
     return undefined;
   }
-  if (services.hub.clientCount >= services.settings.current.config.limits.maxConnections) {
+  if (services.admission.refuse(connection.socket.remoteAddress) !== undefined) {
     connection.refuse(command.id, ERROR.tooManyRequests);
     return undefined;
   }
@@ -44,6 +44,10 @@ function admit(
     return undefined;
   }
   const { subs, ...claims } = identified.claims;
+  if (services.admission.refuseBanned(claims.user, connection.socket.remoteAddress) !== undefined) {
+    connection.refuse(command.id, ERROR.tooManyRequests);
+    return undefined;
+  }
   const identity: Identity = { ...claims, client };
   const accepting = { connection, command, identity, data: identified.data };
   if (connection.socket.isUnidirectional && command.subs !== undefined)

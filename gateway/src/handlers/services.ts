@@ -8,6 +8,8 @@ import type { Hooks } from "../hooks/hooks.ts";
 import type { Hub, HubClient } from "../hub/hub.ts";
 import type { LineSink } from "../hub/member.ts";
 import type { Subscriptions } from "../hub/subscriptions.ts";
+import type { Admission } from "../limits/admission.ts";
+import type { Bans } from "../limits/bans.ts";
 import type { NodeBus } from "../node/node-bus.ts";
 import type { PresenceKeeper } from "../presence/presence-keeper.ts";
 import type { Registry } from "../registry/registry.ts";
@@ -71,6 +73,8 @@ export interface Services {
   readonly revocations: Revocations;
   readonly hooks: Hooks;
   readonly bus: NodeBus;
+  readonly admission: Admission;
+  readonly bans: Bans;
   /** Name of this node in connect replies: the pod's UID. */
   readonly nodeId: string;
   readonly newClientId: () => string;

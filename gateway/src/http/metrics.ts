@@ -19,6 +19,7 @@ export interface MetricSources {
   readonly namespaces: () => number;
   readonly tokenKeys: () => number;
   readonly revocations: () => number;
+  readonly bans: () => number;
   readonly linesSent: () => number;
   readonly writes: () => number;
   readonly bytesSent: () => number;
@@ -36,6 +37,7 @@ export class Metrics {
   readonly configReloads: Counter<"outcome">;
   readonly handshakes: Counter<"transport">;
   readonly refusedRequests: Counter<"reason">;
+  readonly limited: Counter<"limit">;
   readonly emulationRequests: Counter<"result">;
   readonly duplicates: Counter;
   readonly gaps: Counter<"outcome">;
@@ -69,6 +71,9 @@ export class Metrics {
       "Connections and requests refused before they were served, by reason.",
       ["reason"],
     );
+    this.limited = counter("limited_total", "Commands and connects refused for now, by the limit they were over.", [
+      "limit",
+    ]);
     this.emulationRequests = counter("emulation_requests_total", "POSTs of clients of HTTP streams, by result.", [
       "result",
     ]);
@@ -111,6 +116,7 @@ export class Metrics {
     gauge("lease_held", "1 while the ownership lease is renewed.", sources.isLeaseHeld);
     gauge("token_keys", "Keys that tokens may be signed with.", sources.tokenKeys);
     gauge("revocations", "Revocations and blocks known here.", sources.revocations);
+    gauge("bans", "Users and addresses that have to stay away for a while.", sources.bans);
     gauge(
       "config_refused",
       "1 while the newest configuration is refused and an older one runs.",

@@ -34,6 +34,7 @@ function gatewayConfig({ metadata: { namespace, name }, spec }: RealtimeCluster)
     ...(channelsSection && { channels: channelsSection }),
     ...(spec.hooks && { hooks: hooksConfig(spec.hooks) }),
     podLabelsFile: paths.podLabels,
+    ...(spec.limits && { limits: spec.limits }),
     ...clientPort(spec),
   };
 }

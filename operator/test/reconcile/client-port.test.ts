@@ -47,6 +47,13 @@ test("[RC13] what the client port is made of is in the gateways' file only where
   });
 });
 
+test("[RC16] limits are in the gateways' file as they were given", async () => {
+  const given = new Given();
+  await given.cluster({ replicas: 1, limits: { commandsPerSecond: 7 } });
+  await given.pass();
+  expect(await config(given)).toMatchObject({ limits: { commandsPerSecond: 7 } });
+});
+
 test("[RC13] a certificate is mounted once its Secret is there, and the Service says wss; probes use the control port", async () => {
   const given = new Given();
   await given.cluster({ replicas: 1, tls: { secretRef: { name: "cert" } } });

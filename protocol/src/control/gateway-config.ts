@@ -2,6 +2,7 @@ import type { AuthConfig } from "./auth-config.ts";
 import type { ApiConfig } from "./api-config.ts";
 import type { ChannelsConfig } from "./channels-config.ts";
 import type { HooksConfig } from "./hooks-config.ts";
+import type { LimitsConfig } from "./limits-config.ts";
 import type { ProxiesConfig } from "./proxies-config.ts";
 import type { TlsConfig } from "./tls-config.ts";
 import type { TransportsConfig } from "./transports-config.ts";
@@ -33,18 +34,7 @@ export interface GatewayConfig {
     /** *hot* Seconds a SIGTERM drain may take; the operator keeps it below the pod's grace period. Default 25. */
     readonly deadlineSeconds?: number;
   };
-  readonly limits?: {
-    /** *hot* Largest accepted frame or request body, bytes. Default 65,536. */
-    readonly maxMessageBytes?: number;
-    /** *hot* Subscriptions of one connection. Default 128. */
-    readonly maxChannelsPerConnection?: number;
-    /** *hot* Bytes queued for one connection before it is closed `slow`. Default 1,048,576. */
-    readonly maxOutboundBytes?: number;
-    /** *hot* Open connections of this process; above it connect is answered with a temporary error. Default 19,500. */
-    readonly maxConnections?: number;
-    /** *hot* Milliseconds from open to connect command. Default 10,000. */
-    readonly connectTimeoutMs?: number;
-  };
+  readonly limits?: LimitsConfig;
   readonly heartbeat?: {
     /** *hot* Default 25,000. */
     readonly pingIntervalMs?: number;

@@ -273,6 +273,11 @@ export const invalidClusters: readonly InvalidCluster[] = [
     refusal: "spec.api.keys[0].methods[0]: Unsupported value",
   },
   {
+    title: "a limit of nothing",
+    spec: { limits: { commandsPerSecond: 0 } },
+    refusal: "spec.limits.commandsPerSecond in body should be greater than or equal to 1",
+  },
+  {
     title: "two API keys of one name",
     spec: { api: { keys: [1, 2].map(() => ({ name: "a", secretRef: { name: "a" } })) } },
     refusal: "api.keys must have different names",

@@ -9,6 +9,7 @@ import { auth, secretKeyRef } from "./auth-schema.ts";
 import { autoscaling } from "./autoscaling-schema.ts";
 import { gateway, resources, storage } from "./gateway-schema.ts";
 import { hooks } from "./hooks-schema.ts";
+import { limits } from "./limits-schema.ts";
 import { namespaces, unprefixed } from "./namespaces-schema.ts";
 import type { RealtimeClusterSpec } from "./gen/types.ts";
 import { proxies, tls, transports } from "./transports-schema.ts";
@@ -127,6 +128,9 @@ export const specSchema: z.ZodType<RealtimeClusterSpec> = z
       .default({ type: "managed" })
       .describe("Where messages cross pods: a Redis of the operator's, or yours."),
     auth: auth.default(auth.parse({})).describe("Who may connect."),
+    limits: limits
+      .exactOptional()
+      .describe("What clients may ask of one pod. Changes reach every pod within seconds, and close no connection."),
     api: api.exactOptional().describe("Who may use the server API."),
     namespaces: namespaces
       .exactOptional()

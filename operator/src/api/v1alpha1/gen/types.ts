@@ -222,6 +222,37 @@ export interface AuthSpec {
   readonly clockSkewSeconds?: number;
 }
 
+export interface LimitsSpec {
+  /** Largest frame or request body, bytes. 65536 when absent. */
+  readonly maxMessageBytes?: number;
+  /** Subscriptions of one connection. 128 when absent. */
+  readonly maxChannelsPerConnection?: number;
+  /** Bytes queued for one connection before it is closed as slow. 1048576 when absent. */
+  readonly maxOutboundBytes?: number;
+  /** Connections of one pod. 19500 when absent. */
+  readonly maxConnections?: number;
+  /** Milliseconds from open to the connect command. 10000 when absent. */
+  readonly connectTimeoutMs?: number;
+  /** Commands of one connection. 100 when absent. */
+  readonly commandsPerSecond?: number;
+  /** Commands of one connection at once. 400 when absent. */
+  readonly commandBurst?: number;
+  /** rpc calls of one connection. 10 when absent. */
+  readonly rpcPerSecond?: number;
+  /** rpc calls of one connection at once. 20 when absent. */
+  readonly rpcBurst?: number;
+  /** Bytes that one connection sends. 1048576 when absent. */
+  readonly bytesPerSecond?: number;
+  /** Connects of one pod. 1000 when absent. */
+  readonly handshakesPerSecond?: number;
+  /** Connects of one pod at once. 2000 when absent. */
+  readonly handshakeBurst?: number;
+  /** Clients of one address on one pod; no limit when absent. */
+  readonly maxConnectionsPerAddress?: number;
+  /** How long a client stays away that went on over its limits. 60 when absent. */
+  readonly banSeconds?: number;
+}
+
 export interface ApiSpec {
   /** Keys beside the one that the operator generates in `<name>-keys`. Two keys may be valid at once, so that one can be rotated. Another name or Secret replaces the pods, another scope does not. */
   readonly keys?: readonly ({
@@ -449,6 +480,8 @@ export interface RealtimeClusterSpec {
   readonly redis: RedisSpec;
   /** Who may connect. */
   readonly auth: AuthSpec;
+  /** What clients may ask of one pod. Changes reach every pod within seconds, and close no connection. */
+  readonly limits?: LimitsSpec;
   /** Who may use the server API. */
   readonly api?: ApiSpec;
   /** Namespaces of channels. Changes reach every pod within seconds, and close no connection. */

@@ -1,0 +1,32 @@
+/** Schema of what clients may ask of one gateway pod. */
+import { z } from "zod";
+import type { LimitsSpec } from "./gen/types.ts";
+
+const MAX_BYTES = 67_108_864;
+
+function bounded(min: number, max: number, description: string): z.ZodExactOptional<z.ZodInt32> {
+  return z.int32().min(min).max(max).exactOptional().describe(description);
+}
+
+export const limits: z.ZodType<LimitsSpec> = z
+  .strictObject({
+    maxMessageBytes: bounded(1024, MAX_BYTES, "Largest frame or request body, bytes. 65536 when absent."),
+    maxChannelsPerConnection: bounded(1, 100_000, "Subscriptions of one connection. 128 when absent."),
+    maxOutboundBytes: bounded(
+      65_536,
+      MAX_BYTES,
+      "Bytes queued for one connection before it is closed as slow. 1048576 when absent.",
+    ),
+    maxConnections: bounded(1, 1_000_000, "Connections of one pod. 19500 when absent."),
+    connectTimeoutMs: bounded(100, 600_000, "Milliseconds from open to the connect command. 10000 when absent."),
+    commandsPerSecond: bounded(1, 1_000_000, "Commands of one connection. 100 when absent."),
+    commandBurst: bounded(1, 1_000_000, "Commands of one connection at once. 400 when absent."),
+    rpcPerSecond: bounded(1, 1_000_000, "rpc calls of one connection. 10 when absent."),
+    rpcBurst: bounded(1, 1_000_000, "rpc calls of one connection at once. 20 when absent."),
+    bytesPerSecond: bounded(1024, 1_073_741_824, "Bytes that one connection sends. 1048576 when absent."),
+    handshakesPerSecond: bounded(1, 100_000, "Connects of one pod. 1000 when absent."),
+    handshakeBurst: bounded(1, 1_000_000, "Connects of one pod at once. 2000 when absent."),
+    maxConnectionsPerAddress: bounded(1, 1_000_000, "Clients of one address on one pod; no limit when absent."),
+    banSeconds: bounded(1, 86_400, "How long a client stays away that went on over its limits. 60 when absent."),
+  })
+  .meta({ typeName: "LimitsSpec" });
