@@ -12,8 +12,3 @@ const MAX_TTL_SECONDS = 2 ** 31 - 1;
 export function secondsUntil(expiresAt: number, clock: { date(): Date }): number {
   return Math.min(MAX_TTL_SECONDS, Math.max(1, Math.ceil(expiresAt - clock.date().getTime() / 1000)));
 }
-
-/** Whether the time is over, seconds since 1970. */
-export function isOver(expiresAt: number | undefined, clock: { date(): Date }): boolean {
-  return expiresAt !== undefined && expiresAt <= clock.date().getTime() / 1000;
-}
