@@ -103,6 +103,20 @@ describe("connections of a user", () => {
     expect((await client.closed).code).toBe(3005);
   });
 
+  test("[API13] what a subscribe by the server recovers follows its push as publications", async () => {
+    await using client = await TestClient.connect(other.url);
+    for (const data of [1, 2, 3]) await callApi(one, "publish", { channel: "log:since", data });
+    const { result } = (await callApi(one, "history", { channel: "log:since" })) as { result: { epoch: string } };
+    const since = { offset: 1, epoch: result.epoch };
+    await callApi(one, "subscribe", { user: "", channel: "log:since", recover_since: since });
+    expect(await client.waitForPayloads("log:since", 2)).toEqual([2, 3]);
+    await callApi(one, "publish", { channel: "log:since", data: 4 });
+    expect(await client.waitForPayloads("log:since", 3)).toEqual([2, 3, 4]);
+    const [first] = client.received.filter(({ push }) => push?.channel === "log:since");
+    expect(first).toMatchObject({ push: { subscribe: { recovered: true, was_recovering: true } } });
+    expect(first).not.toHaveProperty("push.subscribe.publications");
+  });
+
   test("[API5] disconnect spares the whitelist", async () => {
     const clients = await Promise.all([TestClient.open(one.url), TestClient.open(other.url)]);
     const ids = await Promise.all(

@@ -79,7 +79,10 @@ function subscribe(connection: ClientConnection, order: SubscribeOrder, services
     const wants = { recoverable: true, positioned: true, joinLeave: true, ...since };
     const outcome = await openSubscription({ connection, subscription, identity, wants }, services);
     if (!outcome.ok || !connection.isOpen) return;
-    connection.push({ kind: "subscribe", channel, result: outcome.result });
+    const { publications = [], ...result } = outcome.result;
+    connection.push({ kind: "subscribe", channel, result });
+    // SDKs look for recovered publications in replies only, not in this push.
+    for (const publication of publications) connection.push({ kind: "publication", channel, publication });
     outcome.activate();
   });
 }
