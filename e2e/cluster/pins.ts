@@ -49,8 +49,8 @@ export const pins = {
       "redis-server",
       "buildah",
     ],
-    /** What only tests need: a browser, and a Redis server (above) on the host. */
-    tests: ["chromium"],
+    /** What only tests need: a browser, Python for its SDKs, and a Redis server (above) on the host. */
+    tests: ["chromium", "python3-venv"],
   },
 } as const;
 
