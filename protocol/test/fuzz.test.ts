@@ -1,4 +1,4 @@
-import { fuzz, type FuzzReport, mutant, SeededChance } from "@belay/testkit";
+import { fuzz, fuzzFaults, mutant, SeededChance } from "@belay/testkit";
 import protobuf from "protobufjs";
 import { expect, test } from "vitest";
 import { type Command, compileTagsFilter, type DecodedFrame, JSON_CODEC, PROTOBUF_CODEC } from "../src/index.ts";
@@ -52,20 +52,6 @@ function payloadsOf(command: Command): readonly (Uint8Array | undefined)[] {
   return [command.data, ...subs.map(({ data }) => data)];
 }
 
-/** Says what the run was, and what is wrong with it: it is worth something when many inputs go through and many do not. */
-function faultsOf({ inputs, accepted, slowestMs, grownHeapBytes, grownProcessBytes }: FuzzReport): readonly string[] {
-  const told = [`${inputs} inputs`, `${accepted} accepted`, `slowest ${slowestMs.toFixed(1)} ms`];
-  process.stdout.write(`${[...told, `heap ${grownHeapBytes} B`, `process ${grownProcessBytes} B`].join(", ")}\n`);
-  const share = accepted / inputs;
-  return [
-    ...(inputs < INPUTS ? ["too few inputs"] : []),
-    ...(share < 0.03 || share > 0.97 ? [`${share} accepted`] : []),
-    ...(slowestMs > 1000 ? [`an input took ${slowestMs} ms`] : []),
-    ...(grownHeapBytes > 8_000_000 ? [`the heap grew by ${grownHeapBytes} bytes`] : []),
-    ...(grownProcessBytes > 100_000_000 ? [`the process grew by ${grownProcessBytes} bytes`] : []),
-  ];
-}
-
 const title = (what: string): string => `${INPUTS} ${what}: none throws, stalls or stays in memory (seed ${seed})`;
 
 test(`[FRM2] [FRM5] ${title("hostile JSON frames")}`, TIMEOUT, async () => {
@@ -86,7 +72,7 @@ test(`[FRM2] [FRM5] ${title("hostile JSON frames")}`, TIMEOUT, async () => {
       return check(decoded);
     },
   });
-  expect(faultsOf(report)).toEqual([]);
+  expect(fuzzFaults(report)).toEqual([]);
 });
 
 /** Payloads are spliced into other clients' lines as they are: they must be JSON without a newline. */
@@ -125,7 +111,7 @@ test(`[FRM4] [FRM5] ${title("hostile Protobuf frames")}`, TIMEOUT, async () => {
       return check(decoded);
     },
   });
-  expect(faultsOf(report)).toEqual([]);
+  expect(fuzzFaults(report)).toEqual([]);
 });
 
 /** What the codec takes the library takes too, and both see the same commands. */
@@ -169,7 +155,7 @@ test(`[EMU3] [FRM5] ${title("hostile emulation requests, half of them JSON")}`, 
       return request.data.length >= 0;
     },
   });
-  expect(faultsOf(report)).toEqual([]);
+  expect(fuzzFaults(report)).toEqual([]);
 });
 
 test(`[SUB12] [FRM5] ${title("hostile tags filters")}`, TIMEOUT, async () => {
@@ -189,5 +175,5 @@ test(`[SUB12] [FRM5] ${title("hostile tags filters")}`, TIMEOUT, async () => {
       return true;
     },
   });
-  expect(faultsOf(report)).toEqual([]);
+  expect(fuzzFaults(report)).toEqual([]);
 });

@@ -15,7 +15,7 @@ export interface Fuzzing<T> {
   readonly show: (input: T) => string;
 }
 
-export interface FuzzReport {
+interface FuzzReport {
   readonly inputs: number;
   readonly accepted: number;
   /** The longest time of one input, milliseconds. */
@@ -85,4 +85,23 @@ function confirmed<T>(fuzzing: Fuzzing<T>, input: T, tookMs: number): number {
   const startMs = performance.now();
   readOne(fuzzing, input, 0);
   return Math.min(tookMs, performance.now() - startMs);
+}
+
+/** Prints what the run was; answers what is wrong with it. A run is worth something when many inputs go through and many do not. */
+export function fuzzFaults({
+  inputs,
+  accepted,
+  slowestMs,
+  grownHeapBytes,
+  grownProcessBytes,
+}: FuzzReport): readonly string[] {
+  const told = [`${inputs} inputs`, `${accepted} accepted`, `slowest ${slowestMs.toFixed(1)} ms`];
+  process.stdout.write(`${[...told, `heap ${grownHeapBytes} B`, `process ${grownProcessBytes} B`].join(", ")}\n`);
+  const share = accepted / inputs;
+  return [
+    ...(share < 0.03 || share > 0.97 ? [`${share} accepted`] : []),
+    ...(slowestMs > 1000 ? [`an input took ${slowestMs} ms`] : []),
+    ...(grownHeapBytes > 8_000_000 ? [`the heap grew by ${grownHeapBytes} bytes`] : []),
+    ...(grownProcessBytes > 100_000_000 ? [`the process grew by ${grownProcessBytes} bytes`] : []),
+  ];
 }

@@ -107,7 +107,8 @@ type ParsedBody =
 
 const NO_OBJECT: ParsedBody = { ok: false, status: 400, problem: "body must be a JSON object" };
 
-function parseBody(body: Body): ParsedBody {
+/** The request's JSON object, or what to answer. */
+export function parseBody(body: Body): ParsedBody {
   if (!body.ok) return body;
   const { text } = body;
   if (isDeeperThan(text, MAX_NESTING)) return NO_OBJECT;
