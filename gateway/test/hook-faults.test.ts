@@ -27,7 +27,7 @@ afterEach(async () => {
 
 async function gatewayWith(rpc: Partial<HookConfig> = {}, connect?: HookConfig): Promise<RunningGateway> {
   const gateway = await startGateway({
-    config: { hooks: { rpc: app.hook("/rpc", rpc), ...(connect && { connect }) } },
+    config: { limits: MANY, hooks: { rpc: app.hook("/rpc", rpc), ...(connect && { connect }) } },
   });
   open.push(gateway);
   return gateway;
@@ -50,6 +50,8 @@ function outcome(gateway: GatewayAccess, name: string, hook = "rpc"): Promise<nu
 }
 
 const TEMPORARY = { code: 100, message: "internal server error", temporary: true };
+/** These tests ask more than one client usually may. */
+const MANY = { rpcPerSecond: 1000, rpcBurst: 1000 };
 const TWO_MB = "x".repeat(2 * 1024 * 1024);
 
 /** Ways to be a bad application, and how each is counted. */
@@ -71,6 +73,7 @@ const FAULTS: readonly (readonly [title: string, outcome: string, reply: HookRep
   ["nests 30,000 levels", "malformed", text(200, `{"result":${"[".repeat(30_000)}${"]".repeat(30_000)}}`)],
   ["closes in the middle", "unreachable", (response) => closeMidBody(response)],
   ["closes at once", "unreachable", (response) => void response.socket?.destroy()],
+  ["switches protocols", "unreachable", switchProtocols],
   ["speaks something else", "unreachable", (response) => void response.socket?.end("SSH-2.0-x\r\n")],
 ];
 
@@ -78,6 +81,10 @@ function drip(response: Parameters<HookReply>[0]): void {
   response.writeHead(200);
   const timer = setInterval(() => response.write(" "), 20);
   response.on("close", () => clearInterval(timer));
+}
+
+function switchProtocols({ socket }: Parameters<HookReply>[0]): void {
+  socket?.write("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n");
 }
 
 function closeMidBody(response: Parameters<HookReply>[0]): void {
@@ -183,7 +190,9 @@ test("[HOK8] whatever the application does, the pod's event loop never stalls fo
   const subs = Object.fromEntries(Array.from({ length: 1024 }, (_, at) => [`c${at}`, { info: { at }, data: [at] }]));
   app.answer("/connect", { result: { user: "ann", subs } });
   const hook = app.hook("/rpc", { timeoutMs: 300, concurrency: 16 });
-  const gateway = await startGatewayProcess({ config: { hooks: { rpc: hook, connect: app.hook("/connect") } } });
+  const gateway = await startGatewayProcess({
+    config: { limits: MANY, hooks: { rpc: hook, connect: app.hook("/connect") } },
+  });
   open.push(gateway);
   const clients = await Promise.all([1, 2, 3, 4].map(() => TestClient.open(gateway.url)));
   open.push(...clients);
@@ -209,3 +218,13 @@ async function attack(gateway: GatewayProcess): Promise<number> {
   }
   return longestPause(gateway);
 }
+
+test("[HOK9] what the application refuses by a status of 400 to 499 says nothing of other questions, and opens no breaker", async () => {
+  const gateway = await gatewayWith();
+  const client = await connected(gateway);
+  app.on("/rpc", text(431, ""));
+  for (let times = 0; times < 30; times++) {
+    expect((await client.call({ rpc: { method: "x" } })).error).toEqual(TEMPORARY);
+  }
+  expect([await metric(gateway, 'belay_gateway_hook_breaker_state{hook="rpc"}'), app.seen.length]).toEqual([0, 30]);
+});

@@ -241,6 +241,7 @@ function depsOf(hub: Hub<ClientConnection>, broker: CoreBroker, { config, table 
     broker,
     registry: new MemoryRegistry({ podUid: "n", revision: "r" }),
     hub,
+    admission: { add: () => undefined, remove: () => undefined },
     subscriptions: new Subscriptions(broker),
     presence: new PresenceKeeper(broker as Broker, log),
     channels: () => table,

@@ -97,7 +97,16 @@ class GatewayFiles implements AsyncDisposable {
       control: { host: "127.0.0.1", port: 0, tokenFile: this.#path("control-token"), ...config.control },
       auth: { anonymous: true, hmacSecretFile: this.#path("hmac"), ...config.auth },
       // Tests send as fast as they can; those of the limits set their own.
-      limits: { commandsPerSecond: 100_000, commandBurst: 100_000, bytesPerSecond: 100_000_000, ...config.limits },
+      limits: {
+        commandsPerSecond: 100_000,
+        commandBurst: 100_000,
+        rpcPerSecond: 100_000,
+        rpcBurst: 100_000,
+        handshakesPerSecond: 100_000,
+        handshakeBurst: 100_000,
+        bytesPerSecond: 100_000_000,
+        ...config.limits,
+      },
       api: { keyFile: this.#path("api-key"), ...config.api },
       broker: config.broker ?? (this.#options.redisUrl === undefined ? { type: "memory" } : redis),
       podLabelsFile: this.#path("labels"),

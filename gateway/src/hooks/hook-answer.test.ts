@@ -58,6 +58,28 @@ test("[HOK4] bytes go to Protobuf clients as they are", () => {
   expect(publishBody({ client, channel: "c", data: json }, "binary")).toContain(json.toString("base64"));
 });
 
+test("[HOK4] bytes that are text and not UTF-8 go out as bytes", () => {
+  const client = { client: "c", user: "ann", transport: "websocket", protocol: "protobuf", headers: {} } as const;
+  const data = Buffer.from([0x22, 0xff, 0x22]);
+  const body = JSON.parse(rpcBody({ client, method: "m", data }, "json")) as Record<string, unknown>;
+  expect(body).toMatchObject({ encoding: "binary", b64data: data.toString("base64") });
+});
+
+test("[PAY2] JSON in base64 comes without line breaks, which would end the line of a JSON client", () => {
+  const b64 = Buffer.from('{"a":\r\n1}\n').toString("base64");
+  const line = Buffer.from('{"a":1}');
+  expect(decodeAnswer("rpc", text({ result: { b64data: b64 } }), "json")).toEqual({ ok: true, data: line });
+  const whole = { ok: true, data: Buffer.from(b64, "base64") };
+  expect(decodeAnswer("rpc", text({ result: { b64data: b64 } }), "protobuf")).toEqual(whole);
+  expect(decodeAnswer("publish", text({ result: { b64data: b64 } }), "json")).toEqual(whole);
+  const subs = { a: { b64info: b64, b64data: b64 } };
+  expect(decodeAnswer("connect", text({ result: { b64info: b64, b64data: b64, subs } }), "json")).toEqual({
+    ok: true,
+    claims: { user: "", connInfo: line, subs: new Map([["a", { info: line, data: line }]]) },
+    data: line,
+  });
+});
+
 test("[HOK5] an answer to publish may say everything that the server API may", () => {
   const result = { data: [1.0], tags: { a: "b" }, skip_history: true, idempotency_key: "k", delta: true, version: 3 };
   expect(decodeAnswer("publish", text({ result }), "json")).toEqual({

@@ -113,12 +113,12 @@ const DECODERS: { readonly [N in HookName]: Decoder<HookResults[N]> } = {
   publish: (result, text) => {
     const parsed = publishResult.safeParse(result);
     // Whether bytes that are not JSON may be published the namespace knows.
-    return parsed.success ? publishOf(parsed.data, bytesOf(text, "data", parsed.data.b64data)) : undefined;
+    return parsed.success ? publishOf(parsed.data, bytesOf(text, "data", parsed.data.b64data, "protobuf")) : undefined;
   },
   rpc: (result, text, protocol) => {
     const parsed = rpcResult.safeParse(result);
     if (!parsed.success) return undefined;
-    const data = bytesOf(text, "data", parsed.data.b64data);
+    const data = bytesOf(text, "data", parsed.data.b64data, protocol);
     return isFor(data, protocol) ? { ...(data && { data }) } : undefined;
   },
 };
@@ -160,8 +160,8 @@ function connectOf(
   protocol: Protocol,
 ): HookResults["connect"] | undefined {
   const subs = subsOf(result, text, protocol);
-  const info = bytesOf(text, "info", result.b64info);
-  const data = bytesOf(text, "data", result.b64data);
+  const info = bytesOf(text, "info", result.b64info, "json");
+  const data = bytesOf(text, "data", result.b64data, protocol);
   if (subs === undefined || !isFor(info, "json") || !isFor(data, protocol)) return undefined;
   const meta = memberBytes(text, "meta");
   const claims: ConnectionClaims = {
@@ -196,8 +196,8 @@ function subscriptionOf(
   text: string,
   protocol: Protocol,
 ): ServerSubscription | undefined {
-  const info = bytesOf(text, "info", options.b64info);
-  const data = bytesOf(text, "data", options.b64data);
+  const info = bytesOf(text, "info", options.b64info, "json");
+  const data = bytesOf(text, "data", options.b64data, protocol);
   if (!isFor(info, "json") || !isFor(data, protocol)) return undefined;
   const override = overrideOf(options.override ?? {});
   return {
@@ -224,7 +224,7 @@ function refreshOf(result: unknown, text: string): HookResults["refresh"] | unde
   const parsed = refreshResult.safeParse(result);
   if (!parsed.success) return undefined;
   const { expired, expire_at: expireAt, b64info, caps } = parsed.data;
-  const info = bytesOf(text, "info", b64info);
+  const info = bytesOf(text, "info", b64info, "json");
   const meta = memberBytes(text, "meta");
   if (!isFor(info, "json")) return undefined;
   return {
@@ -258,12 +258,22 @@ function expiryOf(expireAt: number | null | undefined): { readonly expiresAt?: n
   return expireAt ? { expiresAt: expireAt } : {};
 }
 
-function bytesOf(text: string, name: string, inBase64: string | null | undefined): Buffer | undefined {
-  return base64Bytes(inBase64) ?? memberBytes(text, name);
+/** `protocol` is that of who gets them. */
+function bytesOf(
+  text: string,
+  name: string,
+  inBase64: string | null | undefined,
+  protocol: Protocol,
+): Buffer | undefined {
+  if (!inBase64) return memberBytes(text, name);
+  const bytes = Buffer.from(inBase64, "base64");
+  return protocol === "json" ? oneLine(bytes) : bytes;
 }
 
-function base64Bytes(text: string | null | undefined): Buffer | undefined {
-  return text ? Buffer.from(text, "base64") : undefined;
+/** JSON may hold line breaks between its tokens; in its strings they are escaped. */
+function oneLine(bytes: Buffer): Buffer {
+  const text = bytes.toString("utf8");
+  return isJson(text) ? Buffer.from(withoutNewlines(text)) : bytes;
 }
 
 /** The JSON text as the application wrote it; null counts as absent. */

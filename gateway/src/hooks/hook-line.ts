@@ -32,7 +32,12 @@ export type LineFailure = HookFailure | "busy" | "open" | "malformed";
 
 export type LineOutcome<T> =
   | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly failure: LineFailure; readonly detail: string };
+  | {
+      readonly ok: false;
+      readonly failure: LineFailure;
+      readonly detail: string;
+      readonly isOfRequest?: boolean;
+    };
 
 type Post = (signal: AbortSignal) => Promise<HookResponse>;
 type Read<T> = (text: string) => T | undefined;
@@ -79,7 +84,9 @@ export class HookLine {
     const era = this.#era;
     const outcome = await this.#attempt(post, read, endMs);
     if (era === this.#era) {
-      const settled = { isFailure: !outcome.ok, nowMs: clock.nowMs() };
+      // Else one client with questions of that kind would shut out all others.
+      const isFailure = !outcome.ok && outcome.isOfRequest !== true;
+      const settled = { isFailure, nowMs: clock.nowMs() };
       this.#become(settleRequest(this.#breaker, settled, this.#options.policy ?? BREAKER_POLICY));
     }
     return outcome;

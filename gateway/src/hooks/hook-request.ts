@@ -1,4 +1,5 @@
 /** What a hook is sent: the JSON of Centrifugo's HTTP proxy, payloads in it as the client wrote them. Pure. */
+import { isUtf8 } from "node:buffer";
 import { withoutNewlines } from "@belay/protocol";
 import type { ConnectRequest, HookClient, PublishRequest, RpcRequest, SubscribeRequest } from "./hooks.ts";
 
@@ -56,6 +57,8 @@ function payloadOf(
 
 /** A JSON client's payload has been parsed before; bytes of a Protobuf client may be anything. */
 function jsonOf(data: Buffer, protocol: HookClient["protocol"]): string | undefined {
+  // Read as text what is no UTF-8 would be changed.
+  if (!isUtf8(data)) return undefined;
   const text = data.toString("utf8");
   if (protocol === "json" || isJson(text)) return withoutNewlines(text);
   return undefined;

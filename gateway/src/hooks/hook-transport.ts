@@ -24,6 +24,8 @@ export type HookResponse =
       readonly failure: HookFailure;
       /** For the log; never for the client. */
       readonly detail: string;
+      /** The application is there and did not like this question, which says nothing of the next one. */
+      readonly isOfRequest?: boolean;
     };
 
 export interface HookTransport {

@@ -62,6 +62,8 @@ export class HttpHookTransport implements HookTransport {
     asked.on("response", resolve);
     // What goes wrong after the response has begun shows in reading it too.
     asked.on("error", (error) => reject(asked.reusedSocket ? new StaleConnectionError({ cause: error }) : error));
+    // An answer that switches protocols brings neither response nor error, only the end.
+    asked.on("close", () => reject(new Error("closed without an answer")));
     asked.end(body);
     return promise;
   }
@@ -112,7 +114,8 @@ async function readAnswer(response: IncomingMessage, maxBytes: number): Promise<
     // What a status means is not in the body, and reading it could take for ever.
     response.destroy();
     const failure: HookFailure = UNAVAILABLE.has(statusCode) ? "unavailable" : "status";
-    return { ok: false, failure, detail: `status ${statusCode}` };
+    const isOfRequest = statusCode >= 400 && statusCode < 500;
+    return { ok: false, failure, detail: `status ${statusCode}`, isOfRequest };
   }
   const chunks: Uint8Array[] = [];
   let bytes = 0;
