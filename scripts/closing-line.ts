@@ -1,6 +1,11 @@
 import type { Reporter, TestModule } from "vitest/node";
 
-/** Prints `N passed, N failed, N skipped` alone on the last line, which build servers look for. */
+const LEFTOVERS_END_MS = 30_000;
+
+/**
+ * Prints `N passed, N failed, N skipped` alone on the last line, which build servers look for. A test that was given up may leave
+ * a child process, for which its worker and then Vitest would wait for ever.
+ */
 export default class ClosingLine implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], unhandled: readonly unknown[]): void {
     const count = { passed: 0, failed: unhandled.length, skipped: 0 };
@@ -12,5 +17,11 @@ export default class ClosingLine implements Reporter {
       }
     }
     process.stdout.write(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped\n`);
+    setTimeout(endAnyway, LEFTOVERS_END_MS).unref();
   }
+}
+
+function endAnyway(): void {
+  process.stderr.write(`the tests left something that did not end within ${LEFTOVERS_END_MS / 1000} s\n`);
+  process.exit(1);
 }

@@ -2,7 +2,7 @@
  * `make test`: Debian packages, `npm run check`, a cluster of its own, the end-to-end tests on it, and the cluster's end. Stops at
  * the first failure, but never without taking the cluster down. The last line counts the tests of all runners.
  */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { add, type Counts, formatCounts, parseClosingLine } from "./closing-total.ts";
 
@@ -10,6 +10,7 @@ const cluster = "test";
 const verbs = ["--conditions=@belay/source", "e2e/cluster/main.ts"];
 let total: Counts = { passed: 0, failed: 0, skipped: 0 };
 const durations: string[] = [];
+let running: ChildProcess | undefined;
 
 class StageError extends Error {
   constructor(failed: string, code: string) {
@@ -24,20 +25,39 @@ interface Stage {
   readonly env?: Readonly<Record<string, string>>;
   /** Its output is for us, not for people. */
   readonly quiet?: boolean;
+  readonly limitMinutes?: number;
 }
 
+/** A stage that takes longer hangs: it is better to fail than to be ended by a build server, which shows nothing. */
+const LIMIT_MINUTES = 25;
+
 /** Runs one stage; its output passes through, closing lines are counted. Resolves to what it printed. */
-async function stage({ name, command, env, quiet = false }: Stage): Promise<readonly string[]> {
+async function stage({
+  name,
+  command,
+  env,
+  quiet = false,
+  limitMinutes = LIMIT_MINUTES,
+}: Stage): Promise<readonly string[]> {
   const [program = "", ...args] = command;
   const started = performance.now();
   process.stderr.write(`\n== ${name}\n`);
   const child = spawn(program, args, {
     stdio: ["ignore", "pipe", "inherit"],
     env: { ...process.env, CLUSTER: cluster, ...env },
+    // A process group of its own, so that what it leaves ends with it and does not hold its output open.
+    detached: true,
   });
+  running = child;
+  const limit = setTimeout(() => {
+    process.stderr.write(`\n${name} takes longer than ${limitMinutes} minutes\n`);
+    endGroup(child, "SIGTERM");
+    setTimeout(endGroup, 10_000, child, "SIGKILL").unref();
+  }, limitMinutes * 60_000);
   const ended = new Promise<string>((resolve, reject) => {
     child.once("error", reject);
-    child.once("close", (code, signal) => {
+    child.once("exit", (code, signal) => {
+      endGroup(child, "SIGKILL");
       resolve(String(code ?? signal));
     });
   });
@@ -49,9 +69,19 @@ async function stage({ name, command, env, quiet = false }: Stage): Promise<read
     else if (!quiet) process.stdout.write(`${line}\n`);
   }
   const code = await ended;
+  clearTimeout(limit);
   durations.push(`${name} ${Math.round((performance.now() - started) / 1000)} s`);
   if (code !== "0") throw new StageError(name, code);
   return lines;
+}
+
+function endGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, signal);
+  } catch {
+    // Nobody is left.
+  }
 }
 
 function clusterStage(verb: string): Stage {
@@ -84,8 +114,8 @@ async function onCluster(): Promise<void> {
   }
 }
 
-// Ctrl-C ends the running stage, which has it too; we stay to take the cluster down.
-process.on("SIGINT", () => undefined);
+// Ctrl-C ends the running stage; we stay to take the cluster down.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => running && endGroup(running, signal));
 // The cluster of the shell we were started from is somebody's to play with.
 delete process.env["KUBECONFIG"];
 try {
