@@ -7,6 +7,7 @@ import type { Clock, Random } from "./clock.ts";
 import type { NodeIdentity } from "./node/node.ts";
 import type { NodeBus } from "./node/node-bus.ts";
 import { MemoryRegistry } from "./registry/memory-registry.ts";
+import type { LeaseTiming } from "./registry/redis-lease.ts";
 import { openRedisRegistry } from "./registry/redis-registry.ts";
 import type { Registry } from "./registry/registry.ts";
 import type { Revocations } from "./auth/verifier.ts";
@@ -25,10 +26,14 @@ export interface AdapterDeps {
   readonly random: Random;
   readonly log: Logger;
   readonly identity: NodeIdentity;
+  readonly leaseTiming?: Partial<LeaseTiming>;
 }
 
 /** Picks broker and registry by the configuration. Throws when the Redis URL is not one. */
-export function openAdapters({ config, redisUrl }: Settings, { clock, random, log, identity }: AdapterDeps): Adapters {
+export function openAdapters(
+  { config, redisUrl }: Settings,
+  { clock, random, log, identity, leaseTiming }: AdapterDeps,
+): Adapters {
   const { podUid, revision } = identity;
   if (config.broker.type === "memory" || redisUrl === undefined) {
     const epochPrefix = Math.floor(random() * 2 ** 48).toString(36);
@@ -38,10 +43,8 @@ export function openAdapters({ config, redisUrl }: Settings, { clock, random, lo
     };
   }
   const shared = { url: redisUrl, prefix: config.broker.prefix, clock, random, log };
-  return {
-    broker: openRedisBroker({ ...shared, nodeId: podUid }),
-    registry: openRedisRegistry({ ...shared, podUid, revision }),
-  };
+  const registry = openRedisRegistry({ ...shared, podUid, revision, ...(leaseTiming && { timing: leaseTiming }) });
+  return { registry, broker: openRedisBroker({ ...shared, nodeId: podUid, lease: () => registry.lease }) };
 }
 
 /** As the broker does: in Redis for the cluster, in memory for a single node. */

@@ -26,6 +26,7 @@ import { healthRoutes } from "./http/health.ts";
 import { closeServer, createHttpServer, listen, type Route } from "./http/http-server.ts";
 import { Metrics } from "./http/metrics.ts";
 import { tellJoinLeave } from "./hub/join-leave.ts";
+import type { RegistryEvents } from "./registry/registry.ts";
 import type { NodeState } from "./node/load.ts";
 import type { Settings, SettingsSource } from "./settings.ts";
 import type { Socket } from "./transport/socket.ts";
@@ -111,7 +112,11 @@ class GatewayApp implements Gateway {
     const { broker, registry } = this.#adapters;
     this.#wheel.start();
     this.#services.presence.start();
-    await Promise.all([broker.start(this.#brokerEvents()), registry.start(), this.#services.revocations.start()]);
+    await Promise.all([
+      broker.start(this.#brokerEvents()),
+      registry.start(this.#registryEvents()),
+      this.#services.revocations.start(),
+    ]);
     const { config } = this.#settings.current;
     const [client, control] = await Promise.all([
       this.#clientPort.listen(),
@@ -195,6 +200,10 @@ class GatewayApp implements Gateway {
         this.#deps.log.info({ isConnected }, "broker connection changed");
       },
     };
+  }
+
+  #registryEvents(): RegistryEvents {
+    return { onLease: () => void this.#services.presence.renew() };
   }
 
   #onSettings(settings: Settings): void {

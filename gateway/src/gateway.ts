@@ -4,6 +4,7 @@ import type { Clock, Random } from "./clock.ts";
 import type { HookTransport } from "./hooks/hook-transport.ts";
 import type { Router } from "./http/http-server.ts";
 import type { NodeIdentity } from "./node/node.ts";
+import type { LeaseTiming } from "./registry/redis-lease.ts";
 
 export interface GatewayDeps {
   readonly clock: Clock;
@@ -14,6 +15,8 @@ export interface GatewayDeps {
   readonly extraRoutes?: Router;
   /** Hooks of a module in this process, instead of the configured URLs. */
   readonly hookTransport?: HookTransport;
+  /** Instead of the documented times of leases, which docs/redis.md tells. */
+  readonly leaseTiming?: Partial<LeaseTiming>;
 }
 
 export interface Addresses {

@@ -21,6 +21,8 @@ export {
   type RedisBrokerTiming,
 } from "./broker/redis-broker.ts";
 export type { RedisLog, RedisRuntime } from "./redis/redis-runtime.ts";
+export { createLog } from "./log.ts";
+export type { LeaseTiming } from "./registry/redis-lease.ts";
 export type { LiveNode, Owner, Registry, RegistryEntry } from "./registry/registry.ts";
 export {
   openRedisRegistry,

@@ -133,7 +133,7 @@ test("[BR25] 100,000 members: counted at once, listed in pages of a few millisec
   const fill = `
 for i = 1, 100000 do
   local user = 'user' .. i % 40000
-  redis.call('HSET', KEYS[1], 'client' .. i, ARGV[1] .. ':' .. #user .. ':' .. user .. '{"user":"' .. user .. '"}')
+  redis.call('HSET', KEYS[1], 'client' .. i, ARGV[1] .. ':' .. #user .. ':0::' .. user .. '{"user":"' .. user .. '"}')
   redis.call('ZADD', KEYS[2], ARGV[1], 'client' .. i)
   redis.call('HINCRBY', KEYS[3], user, 1)
 end`;

@@ -16,6 +16,7 @@ import {
   systemRandom,
   WatchedSettings,
 } from "@belay/gateway";
+import type { LeaseTiming } from "@belay/gateway/internal";
 import type { GatewayConfig } from "@belay/protocol/control";
 
 /** Where a gateway is and what opens its doors. */
@@ -58,6 +59,8 @@ export interface GatewayTestOptions {
   readonly podUid?: string;
   readonly revision?: string;
   readonly clock?: Clock;
+  /** Other times of leases than the documented ones. */
+  readonly leaseTiming?: Partial<LeaseTiming>;
 }
 
 const API_KEY = "test-api-key";
@@ -155,6 +158,7 @@ export async function startGateway(options: GatewayTestOptions = {}): Promise<Ru
     random: systemRandom,
     log: silentLog(),
     identity,
+    ...(options.leaseTiming !== undefined && { leaseTiming: options.leaseTiming }),
   });
   const { clientPort, controlPort } = await gateway.listen();
   return {
@@ -169,12 +173,15 @@ export async function startGateway(options: GatewayTestOptions = {}): Promise<Ru
 }
 
 const MAIN = fileURLToPath(new URL("../../gateway/src/main.ts", import.meta.url));
+const TIMED_MAIN = fileURLToPath(new URL("timed-gateway.ts", import.meta.url));
 
 /** A gateway as a process of its own, as in a pod. */
 export async function startGatewayProcess(options: GatewayTestOptions = {}): Promise<GatewayProcess> {
   const files = await GatewayFiles.create(options);
   const { podUid, podName, revision } = identityOf(options);
-  const child = spawn(process.execPath, ["--conditions=@belay/source", MAIN, "--config", files.configPath], {
+  const { leaseTiming } = options;
+  const program = leaseTiming === undefined ? [MAIN] : [TIMED_MAIN, "--lease", JSON.stringify(leaseTiming)];
+  const child = spawn(process.execPath, ["--conditions=@belay/source", ...program, "--config", files.configPath], {
     stdio: ["ignore", "pipe", "inherit"],
     env: { ...process.env, POD_UID: podUid, POD_NAME: podName, BELAY_REVISION: revision },
   });

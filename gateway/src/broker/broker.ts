@@ -80,6 +80,8 @@ export interface PresenceMember {
   readonly user: string;
   /** JSON text of the protocol's client info. */
   readonly info: Buffer;
+  /** Others are told when it is gone because its node died. */
+  readonly tellsLeave?: boolean;
 }
 
 export interface PresenceStats {
@@ -132,7 +134,8 @@ export interface Broker {
   removeHistory(channel: string): Promise<void>;
   /** Adds a member or replaces it; forgotten after `ttlMs` unless added again. */
   addPresence(channel: string, member: PresenceMember, ttlMs: number): Promise<void>;
-  removePresence(channel: string, client: string): Promise<void>;
+  /** `isLastHere`: this node has no other member in the channel. */
+  removePresence(channel: string, client: string, isLastHere?: boolean): Promise<void>;
   presence(channel: string): Promise<readonly PresenceMember[]>;
   presenceStats(channel: string): Promise<PresenceStats>;
   /** To every node subscribed to the channel, this one included. */

@@ -5,6 +5,7 @@ import { DEFAULT_REDIS_BOUNDS, type RedisBounds } from "../redis/redis-options.t
 import type { RedisRuntime } from "../redis/redis-runtime.ts";
 import { parseRedisUrl } from "../redis/redis-url.ts";
 import { SubscriberConnection } from "../redis/subscriber-connection.ts";
+import type { Lease } from "../registry/registry.ts";
 import type {
   Broker,
   BrokerEvents,
@@ -46,6 +47,8 @@ export interface RedisBrokerOptions extends RedisRuntime, RedisBrokerHooks {
   readonly prefix: string;
   /** Under which other nodes send to this one: the pod uid. */
   readonly nodeId: string;
+  /** This node's lease: what the node leaves in presence is swept with it. Without one it stays until its time is over. */
+  readonly lease?: () => Lease | undefined;
   readonly timing?: Partial<RedisBrokerTiming>;
   readonly bounds?: Partial<RedisBounds>;
 }
@@ -87,7 +90,11 @@ class RedisBroker implements Broker {
     const { clock, random, log } = options;
     const shared = { clock, random, log, address: parseRedisUrl(options.url), bounds };
     this.#commands = new CommandConnection({ ...shared, name: "belay-publisher", onAvailable: () => this.#report() });
-    this.#presence = new RedisPresence(this.#commands, this.#keys);
+    this.#presence = new RedisPresence({
+      commands: this.#commands,
+      keys: this.#keys,
+      lease: () => options.lease?.(),
+    });
     this.#streams = new RedisStreams({
       commands: this.#commands,
       keys: this.#keys,
@@ -159,8 +166,8 @@ class RedisBroker implements Broker {
     return this.#presence.add(channel, member, ttlMs);
   }
 
-  removePresence(channel: string, client: string): Promise<void> {
-    return this.#presence.remove(channel, client);
+  removePresence(channel: string, client: string, isLastHere = false): Promise<void> {
+    return this.#presence.remove(channel, client, isLastHere);
   }
 
   presence(channel: string): Promise<readonly PresenceMember[]> {

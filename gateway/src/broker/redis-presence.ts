@@ -1,5 +1,6 @@
 import type { CommandConnection } from "../redis/command-connection.ts";
-import type { RedisKeys } from "../redis/redis-keys.ts";
+import { RedisKeys } from "../redis/redis-keys.ts";
+import type { Lease } from "../registry/registry.ts";
 import { BrokerUnavailableError, type PresenceMember, type PresenceStats } from "./broker.ts";
 import {
   ADD_PRESENCE_SCRIPT,
@@ -11,21 +12,58 @@ import {
 /** Members looked at in one step: about a millisecond of Redis. */
 const PAGE_MEMBERS = 1_000;
 
+export interface RedisPresenceOptions {
+  readonly commands: CommandConnection;
+  readonly keys: RedisKeys;
+  /** Under which this pod's members stand; undefined: they stand until their time is over. */
+  readonly lease: () => Lease | undefined;
+}
+
 export class RedisPresence {
+  readonly #options: RedisPresenceOptions;
   readonly #commands: CommandConnection;
   readonly #keys: RedisKeys;
+  /** Channels that stand in this pod's index, by the index's key. */
+  readonly #indexed = new Map<string, string>();
 
-  constructor(commands: CommandConnection, keys: RedisKeys) {
-    this.#commands = commands;
-    this.#keys = keys;
+  constructor(options: RedisPresenceOptions) {
+    this.#options = options;
+    this.#commands = options.commands;
+    this.#keys = options.keys;
   }
 
-  async add(channel: string, { client, user, info }: PresenceMember, ttlMs: number): Promise<void> {
-    await this.#commands.run(ADD_PRESENCE_SCRIPT, this.#keys.presence(channel), [client, user, info, ttlMs]);
+  /** The index first: what a pod that dies leaves behind must be found. Both leave in one turn, so that no removal comes between. */
+  async add(channel: string, member: PresenceMember, ttlMs: number): Promise<void> {
+    const { client, user, info, tellsLeave } = member;
+    const lease = this.#options.lease();
+    const indexed = lease === undefined ? undefined : this.#index(channel, lease);
+    const owner = lease === undefined ? "" : presenceOwner(lease);
+    const args = [client, user, info, ttlMs, tellsLeave === true ? 1 : 0, owner];
+    await Promise.all([indexed, this.#commands.run(ADD_PRESENCE_SCRIPT, this.#keys.presence(channel), args)]);
   }
 
-  async remove(channel: string, client: string): Promise<void> {
-    await this.#commands.run(REMOVE_PRESENCE_SCRIPT, this.#keys.presence(channel), [client]);
+  async remove(channel: string, client: string, isLastHere: boolean): Promise<void> {
+    const removed = this.#commands.run(REMOVE_PRESENCE_SCRIPT, this.#keys.presence(channel), [client]);
+    await Promise.all([removed, isLastHere ? this.#unindex(channel) : undefined]);
+  }
+
+  async #index(channel: string, { podUid, term }: Lease): Promise<void> {
+    const key = this.#keys.podPresence(podUid, term, RedisKeys.indexShard(channel));
+    if (this.#indexed.get(channel) === key) return;
+    this.#indexed.set(channel, key);
+    try {
+      await this.#commands.call("SADD", key, channel);
+    } catch (error) {
+      if (this.#indexed.get(channel) === key) this.#indexed.delete(channel);
+      throw error;
+    }
+  }
+
+  async #unindex(channel: string): Promise<void> {
+    const key = this.#indexed.get(channel);
+    if (key === undefined) return;
+    this.#indexed.delete(channel);
+    await this.#commands.call("SREM", key, channel);
   }
 
   async stats(channel: string): Promise<PresenceStats> {
@@ -63,6 +101,11 @@ export class RedisPresence {
   }
 }
 
+/** As the members' values name a lease. */
+export function presenceOwner({ podUid, term }: Lease): string {
+  return `${podUid} ${term}`;
+}
+
 interface Page {
   readonly cursor: string;
   readonly members: readonly PresenceMember[];
@@ -71,7 +114,7 @@ interface Page {
 /** Undefined for one that has expired, or that is none of ours. */
 function memberOf(client: unknown, value: unknown, nowMs: number): PresenceMember | undefined {
   if (!Buffer.isBuffer(client) || !Buffer.isBuffer(value)) return undefined;
-  const header = /^(\d{1,15}):(\d{1,10}):/.exec(value.toString("latin1", 0, 32));
+  const header = /^(\d{1,15}):(\d{1,10}):[01]:[^:]{0,300}:/.exec(value.toString("latin1", 0, 340));
   if (header === null || Number(header[1]) <= nowMs) return undefined;
   const userStart = header[0].length;
   const userEnd = userStart + Number(header[2]);

@@ -21,7 +21,7 @@ export class PresenceKeeper {
   }
 
   start(): void {
-    this.#timer ??= setInterval(() => void this.#renew(), RENEW_MS);
+    this.#timer ??= setInterval(() => void this.renew(), RENEW_MS);
   }
 
   stop(): void {
@@ -42,7 +42,8 @@ export class PresenceKeeper {
     const members = this.#members.get(channel);
     members?.delete(client);
     if (members?.size === 0) this.#members.delete(channel);
-    this.#broker.removePresence(channel, client).catch((error: unknown) => this.#onFault(error));
+    const isLastHere = !this.#members.has(channel);
+    this.#broker.removePresence(channel, client, isLastHere).catch((error: unknown) => this.#onFault(error));
   }
 
   /** Join and leave are at most once: nobody counts on them. */
@@ -50,7 +51,8 @@ export class PresenceKeeper {
     this.#broker.publishPresenceEvent(event).catch((error: unknown) => this.#onFault(error));
   }
 
-  async #renew(): Promise<void> {
+  /** Adds all again: what stood under an old lease is swept. */
+  async renew(): Promise<void> {
     const all = [...this.#members].flatMap(([channel, members]) =>
       [...members.values()].map((member) => ({ channel, member })),
     );

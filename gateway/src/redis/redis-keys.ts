@@ -100,6 +100,11 @@ export class RedisKeys {
     return `${this.prefix}{${tagOf(`${podUid}:${shard}`)}}p:${podUid}:${term}:${shard}`;
   }
 
+  /** Set of channels in whose presence a pod has members: one of the 16 pieces, beside those of its index. */
+  podPresence(podUid: string, term: string, shard: number): string {
+    return `${this.podIndex(podUid, term, shard)}:ch`;
+  }
+
   static indexShard(client: string): number {
     return crc32(client) % INDEX_SHARDS;
   }

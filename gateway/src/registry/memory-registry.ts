@@ -14,6 +14,10 @@ export class MemoryRegistry implements Registry {
     return this.#isOpen;
   }
 
+  get lease(): undefined {
+    return undefined;
+  }
+
   start(): Promise<void> {
     this.#isOpen = true;
     return Promise.resolve();

@@ -1,7 +1,6 @@
 import type { BatchCommand, CommandConnection } from "../redis/command-connection.ts";
 import { RedisKeys } from "../redis/redis-keys.ts";
-import type { RegistryEntry } from "./registry.ts";
-import type { Lease } from "./redis-registry-rows.ts";
+import type { Lease, RegistryEntry } from "./registry.ts";
 import { PUT_ENTRY_SCRIPT, REMOVE_ENTRY_SCRIPT } from "./redis-registry-scripts.ts";
 
 /** Writes and removals of one tick, in two round trips. Repeating them changes nothing. */

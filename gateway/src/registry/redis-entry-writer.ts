@@ -1,9 +1,8 @@
 import type { CommandConnection } from "../redis/command-connection.ts";
 import type { RedisKeys } from "../redis/redis-keys.ts";
-import type { RegistryEntry } from "./registry.ts";
+import type { Lease, RegistryEntry } from "./registry.ts";
 import { writeEntries } from "./redis-entries.ts";
 import type { PodLease } from "./redis-lease.ts";
-import type { Lease } from "./redis-registry-rows.ts";
 
 export interface EntryWriterOptions {
   readonly commands: CommandConnection;

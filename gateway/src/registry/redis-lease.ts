@@ -2,7 +2,8 @@ import { BrokerUnavailableError } from "../broker/broker.ts";
 import type { Clock, Random } from "../clock.ts";
 import type { CommandConnection } from "../redis/command-connection.ts";
 import type { RedisKeys } from "../redis/redis-keys.ts";
-import { type BeatTable, type Lease, parseBeat, type PodRow } from "./redis-registry-rows.ts";
+import { type BeatTable, parseBeat, type PodRow } from "./redis-registry-rows.ts";
+import type { Lease } from "./registry.ts";
 import { BEAT_SCRIPT } from "./redis-registry-scripts.ts";
 
 export interface LeaseTiming {

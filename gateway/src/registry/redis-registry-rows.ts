@@ -1,11 +1,5 @@
 /** What the registry's hashes hold, as text; docs/redis.md describes each. */
-
-/** One run of one pod, as long as it kept its lease. */
-export interface Lease {
-  readonly podUid: string;
-  /** A Redis time in ms; a later lease of the same pod has a higher one. Kept as text: it is only compared for equality here. */
-  readonly term: string;
-}
+import type { Lease } from "./registry.ts";
 
 /** A row of `{L}:pods`. */
 export interface PodRow extends Lease {

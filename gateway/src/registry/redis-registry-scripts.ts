@@ -5,7 +5,7 @@ import { redisScript, type RedisScript } from "../redis/redis-script.ts";
  *
  * A lease is (pod uid, term). It is new, with a higher term, when the pod has none, when its row is gone (swept, or data lost) and
  * when Redis is another process than at the last beat (it may have forgotten the latest writes): whoever gets a new term writes all
- * its entries again, and the old term is left to the sweep.
+ * its entries again, and the old term is left to the sweep; where the pod itself is still there, only when it had time to write.
  * Silence counts by Redis' own clock and only while Redis itself was there: after a gap in everybody's beats, and in the first
  * seconds of a Redis, no lease ends (`{L}:calm`).
  *
@@ -39,7 +39,7 @@ if newest > 0 and now - newest > away then calm = math.max(calm, now + grace) en
 if calm > now then redis.call('SET', KEYS[3], text(calm), 'PX', text(calm - now)) end
 
 if term == '' or own ~= term or run ~= ARGV[7] then
-  if term ~= '' then redis.call('HSET', KEYS[2], uid .. ':' .. term, text(now)) end
+  if term ~= '' then redis.call('HSET', KEYS[2], uid .. ':' .. term, text(now + dead_after / 2)) end
   if own and own ~= term then redis.call('HSET', KEYS[2], uid .. ':' .. own, text(now)) end
   term = text(math.max(now, (tonumber(own) or 0) + 1, (tonumber(term) or 0) + 1))
 end
@@ -53,7 +53,11 @@ if calm <= now then
     end
   end
 end
-return {term, run, text(now), text(calm), redis.call('HGETALL', KEYS[1]), redis.call('HKEYS', KEYS[2])}
+local ended, due = redis.call('HGETALL', KEYS[2]), {}
+for i = 1, #ended, 2 do
+  if tonumber(ended[i + 1]) <= now then due[#due + 1] = ended[i] end
+end
+return {term, run, text(now), text(calm), redis.call('HGETALL', KEYS[1]), due}
 `);
 
 /**

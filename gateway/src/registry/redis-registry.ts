@@ -8,7 +8,7 @@ import { type LeaseTiming, PodLease } from "./redis-lease.ts";
 import { formatLease, isTexts, pairsOf, parseEntry, type PodRow } from "./redis-registry-rows.ts";
 import { LEAVE_SCRIPT } from "./redis-registry-scripts.ts";
 import { sweepDeadLeases, sweepPods, type SweptLease } from "./redis-sweep.ts";
-import type { LiveNode, Owner, Registry, RegistryEntry } from "./registry.ts";
+import type { Lease, LiveNode, Owner, Registry, RegistryEntry, RegistryEvents } from "./registry.ts";
 
 export interface RedisRegistryTiming extends LeaseTiming {
   /** Longest wait of `start` for the first beat. Default 2,000. */
@@ -56,6 +56,7 @@ class RedisRegistry implements Registry {
   readonly #commands: CommandConnection;
   readonly #lease: PodLease;
   readonly #writer: EntryWriter;
+  #events: RegistryEvents = {};
   #sweeping = false;
   #onceLeased: (() => void) | undefined;
 
@@ -91,8 +92,13 @@ class RedisRegistry implements Registry {
     return this.#lease.held;
   }
 
+  get lease(): Lease | undefined {
+    return this.#lease.current;
+  }
+
   /** Resolves with the first beat or after `startTimeoutMs`, whichever is first. */
-  async start(): Promise<void> {
+  async start(events: RegistryEvents = {}): Promise<void> {
+    this.#events = events;
     const first = new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, this.#timing.startTimeoutMs);
       this.#onceLeased = () => {
@@ -167,6 +173,7 @@ class RedisRegistry implements Registry {
 
   #gainLease(): void {
     this.#options.onLease?.();
+    this.#events.onLease?.();
     this.#onceLeased?.();
     this.#writer.writeAgain();
   }
@@ -179,7 +186,7 @@ class RedisRegistry implements Registry {
       for (const each of swept) {
         this.#options.onSweep?.(each);
         this.#options.log.info(
-          { podUid: each.podUid, term: each.term, entries: each.entries },
+          { podUid: each.podUid, term: each.term, entries: each.entries, members: each.members },
           "swept the entries of a dead pod",
         );
       }

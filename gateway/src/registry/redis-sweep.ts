@@ -2,7 +2,9 @@ import { BrokerUnavailableError } from "../broker/broker.ts";
 import type { CommandConnection } from "../redis/command-connection.ts";
 import { INDEX_SHARDS, type RedisKeys } from "../redis/redis-keys.ts";
 import { removal } from "./redis-entries.ts";
-import { formatLease, isTexts, type Lease, pairsOf, parseLease } from "./redis-registry-rows.ts";
+import { sweepPresence } from "./redis-presence-sweep.ts";
+import { formatLease, isTexts, pairsOf, parseLease } from "./redis-registry-rows.ts";
+import type { Lease } from "./registry.ts";
 import { LEAD_SCRIPT, RESIGN_SCRIPT } from "./redis-registry-scripts.ts";
 
 export interface SweepOptions {
@@ -15,6 +17,8 @@ export interface SweepOptions {
 export interface SweptLease extends Lease {
   /** Entries that were still of this lease. */
   readonly entries: number;
+  /** Members of channels that were still of this lease. */
+  readonly members: number;
 }
 
 /** A leader that dies is replaced after this long. */
@@ -33,9 +37,9 @@ export async function sweepDeadLeases(options: SweepOptions): Promise<readonly S
     const swept: SweptLease[] = [];
     // Read only now: what a former leader has finished must not be swept again.
     const { commands, keys } = options;
-    for (const field of await texts(commands.call("HKEYS", keys.dead))) {
+    for (const field of await dueLeases(options)) {
       const lease = parseLease(field);
-      if (lease !== undefined) swept.push({ ...lease, entries: await sweepLease(options, lease) });
+      if (lease !== undefined) swept.push({ ...lease, ...(await sweepLease(options, lease)) });
       await commands.call("HDEL", keys.dead, field);
     }
     return swept;
@@ -63,12 +67,26 @@ async function lead({ commands, keys, leader }: SweepOptions): Promise<boolean> 
   return (await commands.run(LEAD_SCRIPT, [keys.sweep], [leader, LEAD_MS])) === 1;
 }
 
-async function sweepLease(options: SweepOptions, lease: Lease): Promise<number> {
+async function proceed(options: SweepOptions): Promise<void> {
+  if (!(await lead(options))) throw new BrokerUnavailableError("another pod took over the sweep");
+}
+
+/** Fields of `{L}:dead` whose time has come, by Redis' clock. */
+async function dueLeases({ commands, keys }: SweepOptions): Promise<readonly string[]> {
+  const [flat, time] = await Promise.all([commands.call("HGETALL", keys.dead), commands.call("TIME")]);
+  if (!isTexts(flat) || !isTexts(time)) return [];
+  const nowMs = Number(time[0]) * 1000 + Math.floor(Number(time[1]) / 1000);
+  return pairsOf(flat).flatMap(([field, fromMs]) => (Number(fromMs) <= nowMs ? [field] : []));
+}
+
+async function sweepLease(options: SweepOptions, lease: Lease): Promise<Omit<SweptLease, keyof Lease>> {
+  const { commands, keys } = options;
   let entries = 0;
   for (let shard = 0; shard < INDEX_SHARDS; shard += 1) {
-    entries += await sweepShard(options, lease, options.keys.podIndex(lease.podUid, lease.term, shard));
+    entries += await sweepShard(options, lease, keys.podIndex(lease.podUid, lease.term, shard));
   }
-  return entries;
+  const members = await sweepPresence({ commands, keys, lease, proceed: () => proceed(options) });
+  return { entries, members };
 }
 
 async function sweepShard(options: SweepOptions, lease: Lease, index: string): Promise<number> {
@@ -86,12 +104,7 @@ async function sweepShard(options: SweepOptions, lease: Lease, index: string): P
     const gone = await commands.batch(found.map(([client, user]) => removal(keys, lease, { client, user })));
     removed += gone.filter((count) => count === 1).length;
     await commands.call("HDEL", index, ...found.map(([client]) => client));
-    if (!(await lead(options))) throw new BrokerUnavailableError("another pod took over the sweep");
+    await proceed(options);
   } while (cursor !== "0");
   return removed;
-}
-
-async function texts(reply: Promise<unknown>): Promise<readonly string[]> {
-  const value = await reply;
-  return isTexts(value) ? value : [];
 }

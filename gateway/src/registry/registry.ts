@@ -16,11 +16,25 @@ export interface LiveNode {
   readonly revision: string;
 }
 
+/** One run of one pod, as long as it kept its lease. */
+export interface Lease {
+  readonly podUid: string;
+  /** Milliseconds; a later lease of the same pod has a higher one. Kept as text: it is only compared for equality. */
+  readonly term: string;
+}
+
+export interface RegistryEvents {
+  /** A lease was gained: what stood under an old one is swept, whatever is to stand has to be written again. */
+  readonly onLease?: () => void;
+}
+
 export interface Registry {
   /** Whether this node's lease could be renewed lately. */
   readonly leaseHeld: boolean;
+  /** Undefined before the first beat, and where nodes need no leases. */
+  readonly lease: Lease | undefined;
   /** Begins to beat. Entries may be added before the first beat has succeeded; they are written when it has. */
-  start(): Promise<void>;
+  start(events?: RegistryEvents): Promise<void>;
   /** Queues the write; writes of one tick go out together. Never rejects: what cannot be written now is written on return. */
   add(entry: RegistryEntry): void;
   remove(entry: RegistryEntry): void;

@@ -58,7 +58,8 @@ async function open(request: OpenRequest, services: Services): Promise<OpenOutco
   if (subscription.setting("presence")) {
     subscription.presentAs = identity.client;
     const info = clientInfoOf(identity, subscription.options.info);
-    await services.presence.add(channel, { client: identity.client, user: identity.user, info });
+    const tellsLeave = tellsJoinLeave(subscription);
+    await services.presence.add(channel, { client: identity.client, user: identity.user, info, tellsLeave });
   }
   if (subscription.state !== "opening") return { ok: false, error: ERROR.internal };
   if (wants.rejectUnrecovered === true && catchup.recovered === false) {
@@ -148,8 +149,12 @@ function activate(
   if (position !== undefined) services.hub.room(channel)?.expectAfter(position);
   member.activate(position);
   connection.watchExpiry(subscription);
-  if (subscription.setting("joinLeave") || subscription.setting("forceJoinLeave")) {
+  if (tellsJoinLeave(subscription)) {
     subscription.announcedInfo = clientInfoOf(identity, subscription.options.info);
     services.presence.announce({ channel, kind: "join", info: subscription.announcedInfo });
   }
+}
+
+function tellsJoinLeave(subscription: Subscription): boolean {
+  return subscription.setting("joinLeave") || subscription.setting("forceJoinLeave");
 }
