@@ -1,3 +1,4 @@
+import { TestClient } from "@belay/testkit";
 import { applyObject, getObject, kubectl, listObjects, type Seen } from "./kubectl.ts";
 import { eventually } from "./eventually.ts";
 
@@ -90,6 +91,17 @@ export async function readyCluster(
 
 export function gatewayPods(ns: Namespace, cluster: string): Promise<readonly Seen[]> {
   return listObjects(ns.name, "pods", `belay.dev/cluster=${cluster},belay.dev/component=gateway`);
+}
+
+/** Resolves when the Service sends new connections to each of the pods: nodes learn of a pod's readiness after the API server. */
+export async function everyPodReached(url: string, uids: readonly string[]): Promise<void> {
+  const missing = new Set(uids);
+  await eventually("every pod reached", { withinMs: 60_000 }, async () => {
+    await using client = await TestClient.open(url);
+    const { connect } = await client.call({ connect: {} });
+    missing.delete(String(connect?.["node"]));
+    return missing.size === 0 || undefined;
+  });
 }
 
 /** The key of the server API, as the application would mount it. */

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 
 export interface PublisherOptions {
@@ -14,11 +15,14 @@ export class Publisher implements AsyncDisposable {
   accepted = 0;
   /** Answers with `temporary: true`. */
   refusedTemporarily = 0;
+  /** Requests given up after 10 s and made again with the same idempotency key: a pod that is frozen answers nothing. */
+  unanswered = 0;
   /** Everything else: other errors, connections refused or cut. */
   readonly failures: string[] = [];
   #stopped = false;
   #done: Promise<unknown> = Promise.resolve();
   #next = 0;
+  readonly #name = randomUUID();
 
   static start(options: PublisherOptions): Publisher {
     const publisher = new Publisher();
@@ -43,24 +47,37 @@ export class Publisher implements AsyncDisposable {
   }
 
   async #publish(api: URL, { apiKey, channel }: PublisherOptions): Promise<void> {
-    try {
-      const response = await fetch(api, {
-        method: "POST",
-        headers: { "X-API-Key": apiKey, "Content-Type": "application/json" },
-        body: JSON.stringify({ channel, data: { n: this.#next++ } }),
-        signal: AbortSignal.timeout(10_000),
-      });
-      const answer = (await response.json()) as { error?: { code: number; temporary?: boolean } };
-      if (answer.error === undefined && response.ok) this.accepted += 1;
-      else if (answer.error?.temporary === true || response.status === 503) this.refusedTemporarily += 1;
-      else this.failures.push(`${response.status} ${JSON.stringify(answer)}`);
-    } catch (error) {
-      this.failures.push(error instanceof Error ? `${error.message} ${String(error.cause)}` : String(error));
+    const n = this.#next++;
+    const body = JSON.stringify({ channel, data: { n }, idempotency_key: `${this.#name}-${n}` });
+    const headers = { "X-API-Key": apiKey, "Content-Type": "application/json" };
+    for (;;) {
+      try {
+        const signal = AbortSignal.timeout(10_000);
+        await this.#onAnswer(await fetch(api, { method: "POST", headers, body, signal }));
+        return;
+      } catch (error) {
+        if (!isTimeout(error) || this.#stopped) {
+          this.failures.push(error instanceof Error ? `${error.message} ${String(error.cause)}` : String(error));
+          return;
+        }
+        this.unanswered += 1;
+      }
     }
+  }
+
+  async #onAnswer(response: Response): Promise<void> {
+    const answer = (await response.json()) as { error?: { code: number; temporary?: boolean } };
+    if (answer.error === undefined && response.ok) this.accepted += 1;
+    else if (answer.error?.temporary === true || response.status === 503) this.refusedTemporarily += 1;
+    else this.failures.push(`${response.status} ${JSON.stringify(answer)}`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped = true;
     await this.#done;
   }
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "TimeoutError";
 }

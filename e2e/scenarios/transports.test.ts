@@ -15,6 +15,7 @@ test("200 SDK clients over SSE and HTTP streams through a Service of three pods:
   await given.realtimeCluster(ns, "st", { replicas: 3, auth: { anonymous: true } });
   const { url } = await given.readyCluster(ns, "st");
   const uids = (await given.gatewayPods(ns, "st")).map((pod) => pod.metadata.uid);
+  await given.everyPodReached(url, uids);
   const posts = new EmulationPosts(new URL("/", url).href.replace(/^ws/, "http").replace(/\/$/, ""));
   const clients = Array.from({ length: CLIENTS }, (_, n) => posts.client(n % 2 === 0 ? "sse" : "http_stream"));
   try {

@@ -132,7 +132,7 @@ class GatewayApp implements Gateway {
   async drain(): Promise<void> {
     const { deadlineSeconds, ratePerSecond } = this.#settings.current.config.drain;
     if (this.#drainer.status.state !== "drained") this.#drainer.start({ deadlineSeconds, ratePerSecond });
-    this.#clientPort.closeIdleConnections();
+    this.#clientPort.endIdleConnections();
     const endMs = this.#deps.clock.nowMs() + deadlineSeconds * 1000 + CLOSE_GRACE_MS;
     const { promise, resolve } = Promise.withResolvers<void>();
     const look = setInterval(() => {
@@ -291,7 +291,7 @@ class GatewayApp implements Gateway {
       requestDrain: (request) => {
         const isTaken = this.#drainer.request(request);
         // Callers that keep a connection they seldom use would find it cut when the pod goes (DRN7).
-        if (isTaken) this.#clientPort.closeIdleConnections();
+        if (isTaken) this.#clientPort.endIdleConnections();
         this.#deps.log.info({ ...request, isTaken }, "drain requested");
         return isTaken;
       },

@@ -13,6 +13,7 @@ import { Networks } from "./access/networks.ts";
 import { OriginPolicy } from "./access/origin-policy.ts";
 import { EMULATION_PATH, emulationRoute, type EmulationResult } from "./http/emulation-route.ts";
 import { closeServer, createHttpServer, listen, type Route, type Router } from "./http/http-server.ts";
+import { IdleConnections } from "./http/idle-connections.ts";
 import { type OpenedConnection, streamRoutes } from "./http/stream-routes.ts";
 import { websocketRoute } from "./http/websocket-route.ts";
 import { type EmulationRouter } from "./node/emulation.ts";
@@ -49,11 +50,15 @@ interface ClientPortObserver {
   onFault(error: unknown): void;
 }
 
+/** Longer than a request is under way; callers that use a connection at all use it more often. */
+const LEAVING_IDLE_MS = 2_000;
+
 const EMULATED: readonly TransportName[] = ["sse", "http_stream"];
 
 export class ClientPort {
   readonly #options: ClientPortOptions;
   readonly #server: Server;
+  readonly #idle = new IdleConnections();
   readonly #intake: Intake;
   readonly #websockets: WsServer;
   #rules: AdmissionRules;
@@ -78,9 +83,9 @@ export class ClientPort {
     return listen(this.#server, this.#options.settings.current.config.listen);
   }
 
-  /** Ends connections that wait for a request. */
-  closeIdleConnections(): void {
-    this.#server.closeIdleConnections();
+  /** Ends connections that go on waiting for a request (DRN7). */
+  endIdleConnections(): void {
+    this.#idle.endUnusedAfter(LEAVING_IDLE_MS);
   }
 
   /** Acts on what comes from now on; sockets that are open stay. */
@@ -134,6 +139,7 @@ export class ClientPort {
       },
       onUpgrade: (request, stream, head) => this.#websockets.handleUpgrade(request, stream, head),
       isLeaving,
+      idle: this.#idle,
       onFault: (error) => observer.onFault(error),
     });
   }

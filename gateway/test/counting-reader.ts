@@ -79,8 +79,8 @@ export class CountingReader implements Disposable {
     while (at !== -1 && at + MARK.length + NUMBER_LENGTH + TIME_LENGTH <= bytes.length) {
       const number = at + MARK.length;
       end = number + NUMBER_LENGTH + TIME_LENGTH;
-      this.#onMessage(Number(bytes.latin1Slice(number, number + NUMBER_LENGTH)));
-      this.#onLatencyMs(nowMs - Number(bytes.latin1Slice(number + NUMBER_LENGTH, end)));
+      this.#onMessage(Number(bytes.toString("latin1", number, number + NUMBER_LENGTH)));
+      this.#onLatencyMs(nowMs - Number(bytes.toString("latin1", number + NUMBER_LENGTH, end)));
       at = bytes.indexOf(MARK, end);
     }
     // A mark may lie across two chunks.

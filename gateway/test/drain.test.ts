@@ -178,7 +178,19 @@ test("[DRN7] a drain request ends idle HTTP connections", async () => {
   await agent.get(`${gateway.httpUrl}/healthz`);
   expect(agent.idleConnections).toBe(1);
   await callControl(gateway, "/drain", { term: 1, deadlineSeconds: 60, ratePerSecond: 1, reason: "rollout" });
-  await eventually("the idle connection is gone", 2000, () => agent.idleConnections === 0);
+  await eventually("the idle connection is gone", 10_000, () => agent.idleConnections === 0);
+});
+
+test("[DRN7] a drain request cuts no request that is on its way", async () => {
+  await using gateway = await startGateway();
+  using agent = new IdleAgent();
+  const askAll = (): Promise<unknown> =>
+    Promise.all(Array.from({ length: 100 }, () => agent.get(`${gateway.httpUrl}/healthz`)));
+  await askAll();
+  expect(agent.idleConnections).toBe(100);
+  const request = { term: 1, deadlineSeconds: 60, ratePerSecond: 1, reason: "rollout" };
+  await Promise.all([callControl(gateway, "/drain", request), askAll(), askAll()]);
+  await eventually("the idle connections are gone", 10_000, () => agent.idleConnections === 0);
 });
 
 /** Keeps its connections open, as callers of the server API do. */

@@ -84,7 +84,7 @@ test("[LIM7] a fifth of the subscribers stops reading: they are closed as slow, 
   expect(readers.filter(({ received, outOfOrder }) => received !== published || outOfOrder > 0)).toEqual([]);
   expect(readers.filter(({ isClosed }) => isClosed)).toEqual([]);
   const p99Ms = percentile99(latenciesMs);
-  if (FULL > 0) expect(p99Ms).toBeLessThan(2 * before.p99Ms);
+  expect(p99Ms).toBeLessThan(FULL > 0 ? 2 * before.p99Ms : 10_000);
   for (const reader of slow) reader.resume();
   await eventually("they see their end", 20_000, () => slow.every(({ isClosed }) => isClosed));
   const allowed = before.residentBytes * 1.25;

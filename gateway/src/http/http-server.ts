@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { splitUrl } from "../transport/handshake.ts";
 import { sendText } from "./answer.ts";
+import type { IdleConnections } from "./idle-connections.ts";
 
 export interface Route {
   readonly methods: readonly string[];
@@ -26,6 +27,7 @@ export interface HttpServerOptions {
   readonly onFault: (error: unknown) => void;
   /** The pod is being emptied: callers that keep connections open are sent elsewhere with their next answer (DRN7). */
   readonly isLeaving?: () => boolean;
+  readonly idle?: IdleConnections;
 }
 
 /** Most bytes of a request's headers (HS6). */
@@ -51,7 +53,10 @@ export function createHttpServer(options: HttpServerOptions): Server {
       connectionsCheckingInterval: 2000,
       noDelay: true,
     },
-    (request, response) => serve(options, request, response),
+    (request, response) => {
+      options.idle?.watch(response);
+      serve(options, request, response);
+    },
   );
   server.on("clientError", onClientError);
   server.on("upgrade", (request, stream, head) => {

@@ -1,0 +1,29 @@
+import type { ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+
+/** Connections of an HTTP server that have been answered and wait for their next request. */
+export class IdleConnections {
+  readonly #sockets = new Set<Socket>();
+  readonly #known = new WeakSet<Socket>();
+
+  /** A request has come. */
+  watch(response: ServerResponse): void {
+    const { socket } = response;
+    if (socket === null) return;
+    this.#sockets.delete(socket);
+    if (!this.#known.has(socket)) socket.once("close", () => this.#sockets.delete(socket));
+    this.#known.add(socket);
+    response.once("close", () => {
+      if (!socket.destroyed) this.#sockets.add(socket);
+    });
+  }
+
+  /**
+   * Ends those that stay without a request for that long. A request that is on its way to a connection when it is ended gets no
+   * answer; on one in steady use that would be likely, and its next answer ends it anyway.
+   */
+  endUnusedAfter(idleMs: number): void {
+    // The server takes this back with the next request.
+    for (const socket of this.#sockets) socket.setTimeout(idleMs);
+  }
+}
