@@ -33,7 +33,7 @@ function apiBackend(services: Services, describe: () => NodeInfo): ApiBackend {
   const { broker, bus, channels, clock, hub, nodeId, registry, revocations } = services;
   const own = { describe, channels: (pattern: string) => hub.subscriberCounts(pattern) };
   const cluster = new ClusterView({ nodeId, bus, registry, own });
-  return { broker, channels, clock, revocations, cluster, control: new ClientControl(bus) };
+  return { broker, channels, clock, revocations, cluster, control: new ClientControl(bus, registry) };
 }
 
 export function assembleClientPort(parts: ClientPortParts): ClientPort {
@@ -53,7 +53,7 @@ export function assembleClientPort(parts: ClientPortParts): ClientPort {
       nodeId,
       bus,
       accept: (session, frame) => sessions.accept(session, frame),
-      liveNodes: async () => (await registry.liveNodes()).map(({ podUid }) => podUid),
+      isLive: (podUid) => registry.isLive(podUid),
     }),
     open,
     openRoutes,

@@ -92,26 +92,5 @@ export function brokerPresenceContract(subject: BrokerSubject): void {
       expect(there.of(channel)).toEqual([]);
       expect((await here.broker.history({ channel })).position.offset).toBe(0);
     });
-
-    test("[BR27] channels with subscribers are listed by a glob, with their number of nodes", async () => {
-      const { here, there, fresh } = pair();
-      const mark = fresh();
-      const names = ["a", "ab", "a?[b]\\", "b}.c:a", "ü"].map((name) => `${mark}/${name}`);
-      for (const name of names) await here.broker.subscribe(name);
-      await there.broker.subscribe(`${mark}/a`);
-      const found = async (pattern: string): Promise<readonly string[]> =>
-        [...(await there.broker.channels(`${mark}/${pattern}`)).keys()]
-          .map((name) => name.slice(mark.length + 1))
-          .toSorted();
-      expect(await found("*")).toEqual(["a", "a?[b]\\", "ab", "b}.c:a", "ü"]);
-      expect(await found("a")).toEqual(["a"]);
-      expect(await found("?")).toEqual(["a", "ü"]);
-      expect(await found("a*")).toEqual(["a", "a?[b]\\", "ab"]);
-      expect(await found("a?[b]\\")).toEqual(["a?[b]\\"]);
-      expect(await found("[ab]")).toEqual([]);
-      expect(await found("*b*b*b*b*b*b*b*b*b*b*b*b*b*b*b*b*")).toEqual([]);
-      expect((await here.broker.channels(`${mark}/a`)).get(`${mark}/a`)).toBe(subject.nodes);
-      expect((await here.broker.channels(`${mark}/ab`)).get(`${mark}/ab`)).toBe(1);
-    });
   });
 }

@@ -140,9 +140,10 @@ export interface Broker {
   presenceStats(channel: string): Promise<PresenceStats>;
   /** To every node subscribed to the channel, this one included. */
   publishPresenceEvent(event: PresenceEvent): Promise<void>;
-  /** Channels with subscribers on some node whose name matches a glob (`*`, `?`), with their number of subscribed nodes. */
-  channels(pattern: string): Promise<ReadonlyMap<string, number>>;
-  /** To one node by its pod uid, or to `all`, this one included. Lost on a node whose connection to the broker is down. */
+  /**
+   * To one node by its pod uid: once, and in order, also when its connection to the broker is down for a while. Or to `all`, this
+   * one included: lost on a node whose connection is down.
+   */
   sendToNode(nodeId: string, message: Buffer): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 import { fc } from "@fast-check/vitest";
 import { expect, test } from "vitest";
-import { matchesGlob, redisPrefixGlob } from "./channel-glob.ts";
+import { matchesGlob } from "./channel-glob.ts";
 
 test("[BR27] a glob knows * and ? and nothing else", () => {
   const matches: readonly (readonly [string, string, boolean])[] = [
@@ -36,9 +36,4 @@ test("[BR27] a glob finds what a regular expression would, and takes no longer f
   const startedMs = performance.now();
   expect(matchesGlob(`${"*a".repeat(120)}b`, "a".repeat(255))).toBe(false);
   expect(performance.now() - startedMs).toBeLessThan(200);
-});
-
-test("[BR27] Redis is asked for the literal beginning only, with its own signs quoted", () => {
-  expect(redisPrefixGlob("belay:", "chat:*a?")).toBe("belay:{*}.c:chat:*");
-  expect(redisPrefixGlob("a[b", "x[1]^\\-*")).toBe(String.raw`a\[b{*}.c:x\[1\]\^\\\-*`);
 });

@@ -25,13 +25,3 @@ export function matchesGlob(pattern: string, name: string): boolean {
   while (pattern[inPattern] === "*") inPattern += 1;
   return inPattern === pattern.length;
 }
-
-/** A pattern for Redis that finds at least what `pattern` does: only its literal beginning, because Redis' own matching knows more signs. */
-export function redisPrefixGlob(prefix: string, pattern: string): string {
-  const literal = /^[^*?]*/.exec(pattern)?.[0] ?? "";
-  return `${escapeGlob(prefix)}{*}.c:${escapeGlob(literal)}*`;
-}
-
-function escapeGlob(text: string): string {
-  return text.replaceAll(/[*?[\]\\^-]/g, String.raw`\$&`);
-}

@@ -11,7 +11,6 @@ import {
   type PublishOutcome,
   type PublishRequest,
 } from "./broker.ts";
-import { matchesGlob } from "./channel-glob.ts";
 import { MemoryPresence } from "./memory-presence.ts";
 import { MemoryStreams, type MemoryStreamsOptions } from "./memory-streams.ts";
 
@@ -102,11 +101,6 @@ export class MemoryBroker implements Broker {
   async publishPresenceEvent(event: PresenceEvent): Promise<void> {
     const events = this.#open();
     if (this.#subscribed.has(event.channel)) events.onPresenceEvent(event);
-  }
-
-  async channels(pattern: string): Promise<ReadonlyMap<string, number>> {
-    this.#open();
-    return new Map([...this.#subscribed].filter((name) => matchesGlob(pattern, name)).map((name) => [name, 1]));
   }
 
   async sendToNode(nodeId: string, message: Buffer): Promise<void> {

@@ -17,7 +17,7 @@ import type {
   PublishOutcome,
   PublishRequest,
 } from "./broker.ts";
-import { channelsWithSubscribers } from "./redis-channel-list.ts";
+import { DirectMessages } from "./redis-direct-messages.ts";
 import { RedisPresence } from "./redis-presence.ts";
 import { encodePresenceEvent, parsePresenceEvent, parsePublication } from "./redis-publication.ts";
 import { randomToken, RedisStreams } from "./redis-streams.ts";
@@ -29,6 +29,8 @@ export interface RedisBrokerTiming {
   readonly unsubscribeDelayMs: number;
   /** Silence after which the subscriber connection is probed. Default 5,000. */
   readonly probeIntervalMs: number;
+  /** How often messages to this node are looked for when none is announced. Default 2,000. */
+  readonly pollIntervalMs: number;
   /** Longest wait of `start` for the first connection. Default 2,000. */
   readonly startTimeoutMs: number;
 }
@@ -57,6 +59,7 @@ const DEFAULT_TIMING: RedisBrokerTiming = {
   metaTtlMs: 86_400_000,
   unsubscribeDelayMs: 500,
   probeIntervalMs: 5_000,
+  pollIntervalMs: 2_000,
   startTimeoutMs: 2_000,
 };
 
@@ -73,6 +76,7 @@ class RedisBroker implements Broker {
   readonly #probeChannel: string;
   readonly #streams: RedisStreams;
   readonly #presence: RedisPresence;
+  readonly #direct: DirectMessages;
   readonly #commands: CommandConnection;
   readonly #subscriber: SubscriberConnection;
   readonly #probe: LoopbackProbe;
@@ -101,6 +105,13 @@ class RedisBroker implements Broker {
       random,
       metaTtlMs: this.#timing.metaTtlMs,
       onMalformed: () => options.onMalformed?.(),
+    });
+    this.#direct = new DirectMessages({
+      commands: this.#commands,
+      keys: this.#keys,
+      nodeId: options.nodeId,
+      pollIntervalMs: this.#timing.pollIntervalMs,
+      onMessage: (message) => this.#events?.onNodeMessage(message),
     });
     this.#subscriber = new SubscriberConnection({
       ...shared,
@@ -138,6 +149,7 @@ class RedisBroker implements Broker {
     this.#commands.open();
     this.#subscriber.open();
     this.#probe.start();
+    this.#direct.start();
     await first;
   }
 
@@ -182,19 +194,16 @@ class RedisBroker implements Broker {
     await this.#commands.call("SPUBLISH", this.#keys.publications(event.channel), encodePresenceEvent(event));
   }
 
-  channels(pattern: string): Promise<ReadonlyMap<string, number>> {
-    return channelsWithSubscribers(this.#commands, this.#keys.prefix, pattern);
-  }
-
   async sendToNode(nodeId: string, message: Buffer): Promise<void> {
-    const channel = nodeId === "all" ? this.#keys.allNodes : this.#keys.node(nodeId);
-    await this.#commands.call("SPUBLISH", channel, message);
+    if (nodeId === "all") await this.#commands.call("SPUBLISH", this.#keys.allNodes, message);
+    else await this.#direct.send(nodeId, message);
   }
 
   close(): Promise<void> {
     this.#connected = false;
     this.#onceConnected?.();
     this.#probe.stop();
+    this.#direct.stop();
     this.#commands.close();
     this.#subscriber.close();
     return Promise.resolve();
@@ -203,7 +212,8 @@ class RedisBroker implements Broker {
   #receive(name: string, payload: Buffer): void {
     this.#probe.heard();
     if (name === this.#probeChannel) return;
-    if (name === this.#ownChannel || name === this.#keys.allNodes) return this.#events?.onNodeMessage(payload);
+    if (name === this.#ownChannel) return this.#direct.nudge();
+    if (name === this.#keys.allNodes) return this.#events?.onNodeMessage(payload);
     const channel = RedisKeys.channelOf(name);
     const event = parsePresenceEvent(channel, payload);
     if (event !== undefined) return this.#events?.onPresenceEvent(event);
@@ -222,7 +232,10 @@ class RedisBroker implements Broker {
     const connected = this.#commands.available && this.#subscriber.restored;
     if (connected === this.#connected) return;
     this.#connected = connected;
-    if (connected) this.#onceConnected?.();
+    if (connected) {
+      this.#onceConnected?.();
+      this.#direct.nudge();
+    }
     this.#events?.onConnected(connected);
   }
 }

@@ -1,27 +1,35 @@
+import type { Registry } from "../registry/registry.ts";
 import type { DisconnectOrder, RefreshOrder, SubscribeOrder, UnsubscribeOrder } from "./client-orders.ts";
 import type { NodeBus } from "./node-bus.ts";
 
-/** Tells every node what to do with connections of a user. Each resolves once told, and rejects with BrokerUnavailableError. */
+/** Tells the nodes that hold a user's connections what to do with them. Each resolves once told, and rejects with BrokerUnavailableError. */
 export class ClientControl {
   readonly #bus: NodeBus;
+  readonly #registry: Pick<Registry, "podsOf">;
 
-  constructor(bus: NodeBus) {
+  constructor(bus: NodeBus, registry: Pick<Registry, "podsOf">) {
     this.#bus = bus;
+    this.#registry = registry;
   }
 
   disconnect(order: DisconnectOrder): Promise<void> {
-    return this.#bus.tell("all", "disconnect", order);
+    return this.#tell("disconnect", order);
   }
 
   subscribe(order: SubscribeOrder): Promise<void> {
-    return this.#bus.tell("all", "subscribe", order);
+    return this.#tell("subscribe", order);
   }
 
   unsubscribe(order: UnsubscribeOrder): Promise<void> {
-    return this.#bus.tell("all", "unsubscribe", order);
+    return this.#tell("unsubscribe", order);
   }
 
   refresh(order: RefreshOrder): Promise<void> {
-    return this.#bus.tell("all", "refresh", order);
+    return this.#tell("refresh", order);
+  }
+
+  async #tell(kind: string, order: { readonly user: string }): Promise<void> {
+    const pods = await this.#registry.podsOf(order.user);
+    await Promise.all(pods.map((podUid) => this.#bus.tell(podUid, kind, order)));
   }
 }

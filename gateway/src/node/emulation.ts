@@ -11,15 +11,13 @@ export interface EmulationRouterOptions {
   readonly bus: NodeBus;
   /** Hands a frame to a session of this node. */
   readonly accept: (session: string, frame: Buffer) => Promise<boolean> | boolean;
-  /** Ids of other nodes whose lease lives, as of the last beat; a younger node may be missing. */
-  readonly liveNodes: () => Promise<readonly string[]>;
+  /** Whether a node of this id lives, however young. Rejects with BrokerUnavailableError. */
+  readonly isLive: (nodeId: string) => Promise<boolean>;
 }
 
 const KIND = "emulation";
 /** Within the 5 s after which SDKs give a command up. */
 const ANSWER_TIMEOUT_MS = 3000;
-/** A node the registry does not know may have started since the last beat; more likely somebody made it up. */
-const STRANGER_TIMEOUT_MS = 1000;
 /** What a pod uid or another node id may look like. Nothing that means something in a channel name or a pattern. */
 const NODE_ID = /^(?!all$)[-0-9A-Za-z]{1,64}$/;
 const SESSION = /^[-_0-9A-Za-z]{1,64}$/;
@@ -47,25 +45,15 @@ export class EmulationRouter {
   }
 
   async #ask(node: string, body: ForwardedFrame): Promise<EmulationOutcome> {
-    const { bus } = this.#options;
+    const { bus, isLive } = this.#options;
     try {
-      const isLive = await this.#isLive(node);
-      const answer = await bus.ask(node, KIND, body, isLive ? ANSWER_TIMEOUT_MS : STRANGER_TIMEOUT_MS);
+      if (!(await isLive(node))) return "gone";
+      const answer = await bus.ask(node, KIND, body, ANSWER_TIMEOUT_MS);
       if (answer === true) return "accepted";
       // A node that left meanwhile has taken its sessions along.
-      return answer === false || !isLive || !(await this.#isLive(node)) ? "gone" : "unreachable";
+      return answer === false || !(await isLive(node)) ? "gone" : "unreachable";
     } catch (error) {
       if (error instanceof BrokerUnavailableError) return "unreachable";
-      throw error;
-    }
-  }
-
-  /** While the registry cannot be read everybody may be alive. */
-  async #isLive(node: string): Promise<boolean> {
-    try {
-      return (await this.#options.liveNodes()).includes(node);
-    } catch (error) {
-      if (error instanceof BrokerUnavailableError) return true;
       throw error;
     }
   }

@@ -28,6 +28,8 @@ export class RedisKeys {
   readonly revocations: string;
   /** Sorted set, id of a revocation → version of its last change. */
   readonly revocationVersions: string;
+  /** Hash, pod uid → term under which all its entries are written. */
+  readonly complete: string;
   /** Pub/sub channel that every node hears. */
   readonly allNodes: string;
 
@@ -41,12 +43,18 @@ export class RedisKeys {
     this.sweep = `${prefix}{L}:sweep`;
     this.revocations = `${prefix}{L}:revocations`;
     this.revocationVersions = `${prefix}{L}:revocation-versions`;
+    this.complete = `${prefix}{L}:complete`;
     this.allNodes = `${prefix}{L}:nodes`;
   }
 
-  /** Pub/sub channel of one node. */
+  /** Pub/sub channel that tells one node to read its messages; in the slot of these. */
   node(nodeId: string): string {
-    return `${this.prefix}{L}:node:${nodeId}`;
+    return `${this.prefix}{${tagOf(nodeId)}}n:${nodeId}`;
+  }
+
+  /** Stream: messages that wait for one node. */
+  directMessages(nodeId: string): string {
+    return `${this.prefix}{${tagOf(nodeId)}}d:${nodeId}`;
   }
 
   /** Pub/sub channel of one node's loop-back probe. */

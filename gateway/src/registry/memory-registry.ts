@@ -38,6 +38,14 @@ export class MemoryRegistry implements Registry {
     return Promise.resolve([...(this.#users.get(user) ?? [])].map((client) => ({ client, podUid: this.#node.podUid })));
   }
 
+  podsOf(user: string): Promise<readonly string[]> {
+    return Promise.resolve(user === "" || this.#users.has(user) ? [this.#node.podUid] : []);
+  }
+
+  isLive(podUid: string): Promise<boolean> {
+    return Promise.resolve(this.#isOpen && podUid === this.#node.podUid);
+  }
+
   liveNodes(): Promise<readonly LiveNode[]> {
     return Promise.resolve(this.#isOpen ? [this.#node] : []);
   }

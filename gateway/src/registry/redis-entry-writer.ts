@@ -19,6 +19,8 @@ const RETRY_MS = 250;
 interface Held extends RegistryEntry {
   /** Whether a write was ever begun under the present lease: what was not, needs no removal. */
   sent: boolean;
+  /** Held since before the present lease, and not yet written under it. */
+  isOld: boolean;
 }
 
 /** Keeps Redis equal to what this pod holds: one write at a time, everything that piled up meanwhile in the next one. */
@@ -32,6 +34,8 @@ export class EntryWriter {
   #retryTimer: NodeJS.Timeout | undefined;
   #idle: (() => void)[] = [];
   #stopped = false;
+  /** Old entries that are not written under the present lease; undefined when the others were told that all are. */
+  #oldLeft: number | undefined;
 
   constructor(options: EntryWriterOptions) {
     this.#options = options;
@@ -46,8 +50,8 @@ export class EntryWriter {
   }
 
   add({ user, client }: RegistryEntry): void {
-    const wasSent = this.#toRemove.delete(client) || this.#held.get(client)?.sent === true;
-    this.#held.set(client, { user, client, sent: wasSent });
+    const wasSent = this.#toRemove.delete(client);
+    if (this.#held.get(client)?.user !== user) this.#held.set(client, { user, client, sent: wasSent, isOld: false });
     this.#toAdd.add(client);
     this.schedule();
   }
@@ -55,6 +59,7 @@ export class EntryWriter {
   remove({ client }: RegistryEntry): void {
     const held = this.#held.get(client);
     if (held === undefined) return;
+    this.#forgetOld(held);
     this.#held.delete(client);
     this.#toAdd.delete(client);
     if (held.sent) this.#toRemove.set(client, held);
@@ -68,8 +73,10 @@ export class EntryWriter {
   /** A new lease: what stood under the old one is swept, all that is held is written again. */
   writeAgain(): void {
     this.#toRemove.clear();
+    this.#oldLeft = this.#held.size;
     for (const held of this.#held.values()) {
       held.sent = false;
+      held.isOld = true;
       this.#toAdd.add(held.client);
     }
     this.schedule();
@@ -99,7 +106,7 @@ export class EntryWriter {
     if (this.#writing || this.#stopped) return;
     this.#writing = true;
     try {
-      while (this.pending > 0 && !this.#stopped) {
+      while ((this.pending > 0 || this.#oldLeft === 0) && !this.#stopped) {
         const lease = await this.#usableLease();
         if (lease === undefined || !(await this.#writeBatch(lease))) return this.#retryLater();
       }
@@ -129,11 +136,26 @@ export class EntryWriter {
     for (const held of added) held.sent = true;
     try {
       await writeEntries(this.#options.commands, this.#options.keys, lease, { added, removed });
+      for (const held of added) this.#forgetOld(held);
+      if (this.#oldLeft === 0) await this.#tellComplete(lease);
       return true;
     } catch {
       this.#putBack(added, removed);
       return false;
     }
+  }
+
+  #forgetOld(held: Held | undefined): void {
+    if (held?.isOld !== true || this.#oldLeft === undefined) return;
+    held.isOld = false;
+    this.#oldLeft -= 1;
+  }
+
+  /** Whoever is not found under this pod from now on is not there. */
+  async #tellComplete({ podUid, term }: Lease): Promise<void> {
+    const { commands, keys } = this.#options;
+    await commands.call("HSET", keys.complete, podUid, term);
+    if (this.#oldLeft === 0 && this.#options.lease.current?.term === term) this.#oldLeft = undefined;
   }
 
   /** The outcome is unknown; what has changed since then stands. */

@@ -34,6 +34,9 @@ export interface PodLeaseOptions {
 /** A failed beat is repeated after this long. */
 const RETRY_MS = 500;
 
+/** Beats that somebody asks for are this far apart. */
+const SOON_MS = 250;
+
 /** Holds this pod's lease by beating, and knows the table that the last beat returned. */
 export class PodLease {
   readonly #options: PodLeaseOptions;
@@ -42,6 +45,9 @@ export class PodLease {
   /** Local time at which the last successful beat was sent. */
   #beatAtMs = Number.NEGATIVE_INFINITY;
   #beating: Promise<void> | undefined;
+  #soon: Promise<void> | undefined;
+  #awaited: readonly string[] = [];
+  #awaitedUntilMs = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
 
@@ -52,6 +58,11 @@ export class PodLease {
   /** Undefined until the first beat has succeeded. */
   get current(): Lease | undefined {
     return this.#term === "" ? undefined : { podUid: this.#options.podUid, term: this.#term };
+  }
+
+  /** Run id of the Redis that answered the last beat. */
+  get runId(): string | undefined {
+    return this.#table?.runId;
   }
 
   /** Whether the lease cannot have ended yet, by this pod's own clock. */
@@ -68,6 +79,29 @@ export class PodLease {
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#timer);
+  }
+
+  /**
+   * Pods to ask when entries may be missing; undefined while they are all there. After Redis lost data the pods known before are
+   * awaited too, until they are back or their leases would have ended.
+   */
+  get unsurePods(): readonly string[] | undefined {
+    const complete = this.#table?.complete;
+    const live = this.livePods();
+    const uids = new Set(live.map(({ podUid }) => podUid));
+    const awaited = this.#awaited.filter((uid) => !uids.has(uid));
+    const isAwaiting = awaited.length > 0 && this.#options.clock.nowMs() < this.#awaitedUntilMs;
+    const isSure = !isAwaiting && live.every(({ podUid, term }) => complete?.get(podUid) === term);
+    return isSure ? undefined : [...uids, ...(isAwaiting ? awaited : [])];
+  }
+
+  /** Beats soon, together with whoever else wants it: many strangers must not be many beats. */
+  beatSoon(): Promise<void> {
+    const waitMs = Math.max(0, this.#beatAtMs + SOON_MS - this.#options.clock.nowMs());
+    this.#soon ??= new Promise<void>((resolve) => setTimeout(resolve, waitMs))
+      .then(() => this.beat())
+      .finally(() => (this.#soon = undefined));
+    return this.#soon;
   }
 
   /** Pods whose leases live. Rejects with BrokerUnavailableError while this pod cannot know. */
@@ -95,7 +129,7 @@ export class PodLease {
     const { commands, keys, podUid, revision, timing } = this.#options;
     const reply = await commands.run(
       BEAT_SCRIPT,
-      [keys.pods, keys.dead, keys.calm],
+      [keys.pods, keys.dead, keys.calm, keys.complete],
       [podUid, this.#term, revision, timing.deadAfterMs, timing.awayAfterMs, timing.graceMs, this.#table?.runId ?? ""],
     );
     const table = parseBeat(reply);
@@ -105,9 +139,13 @@ export class PodLease {
   }
 
   #accept(table: BeatTable, sentAtMs: number): void {
+    const isNew = table.term !== this.#term;
+    if (isNew && this.#table !== undefined) {
+      this.#awaited = this.#table.pods.map(({ podUid }) => podUid);
+      this.#awaitedUntilMs = sentAtMs + this.#options.timing.deadAfterMs;
+    }
     this.#table = table;
     this.#beatAtMs = sentAtMs;
-    const isNew = table.term !== this.#term;
     this.#term = table.term;
     this.#arm(this.#nextBeatMs(table));
     if (isNew) this.#options.onLease({ podUid: this.#options.podUid, term: table.term });

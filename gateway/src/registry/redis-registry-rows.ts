@@ -18,13 +18,16 @@ export interface BeatTable {
   readonly pods: readonly PodRow[];
   /** Leases that ended and are not swept yet. */
   readonly dead: readonly Lease[];
+  /** Pod uid → term under which all its entries are written. */
+  readonly complete: ReadonlyMap<string, string>;
 }
 
 /** Undefined when the reply is not one of BEAT_SCRIPT. */
 export function parseBeat(reply: unknown): BeatTable | undefined {
   if (!Array.isArray(reply)) return undefined;
-  const [term, runId, now, calm, rows, dead] = reply as readonly unknown[];
-  if (typeof term !== "string" || typeof runId !== "string" || !isTexts(rows) || !isTexts(dead)) return undefined;
+  const [term, runId, now, calm, rows, dead, complete] = reply as readonly unknown[];
+  if (typeof term !== "string" || typeof runId !== "string") return undefined;
+  if (!isTexts(rows) || !isTexts(dead) || !isTexts(complete)) return undefined;
   return {
     term,
     runId,
@@ -32,6 +35,7 @@ export function parseBeat(reply: unknown): BeatTable | undefined {
     calmUntilMs: Number(calm),
     pods: pairsOf(rows).flatMap(([podUid, row]) => parsePodRow(podUid, row) ?? []),
     dead: dead.flatMap((field) => parseLease(field) ?? []),
+    complete: new Map(pairsOf(complete)),
   };
 }
 

@@ -9,9 +9,10 @@ import { redisScript, type RedisScript } from "../redis/redis-script.ts";
  * Silence counts by Redis' own clock and only while Redis itself was there: after a gap in everybody's beats, and in the first
  * seconds of a Redis, no lease ends (`{L}:calm`).
  *
- * KEYS  1 `{L}:pods`   2 `{L}:dead`   3 `{L}:calm`
+ * KEYS  1 `{L}:pods`   2 `{L}:dead`   3 `{L}:calm`   4 `{L}:complete`
  * ARGV  1 uid   2 term or ''   3 revision   4 dead after, ms   5 gap that means "Redis was away", ms   6 grace, ms   7 run id at the last beat or ''
- * Reply term, run id, Redis time (ms), calm until (ms), {uid, row, …} with row = `term beat revision`, {`uid:term`, …} to sweep
+ * Reply term, run id, Redis time (ms), calm until (ms), {uid, row, …} with row = `term beat revision`, {`uid:term`, …} to sweep,
+ *       {uid, term under which all its entries are written, …}
  */
 export const BEAT_SCRIPT: RedisScript = redisScript(`
 local uid, term = ARGV[1], ARGV[2]
@@ -50,6 +51,7 @@ if calm <= now then
     if now - lease[2] > dead_after then
       redis.call('HSET', KEYS[2], other .. ':' .. lease[1], text(now))
       redis.call('HDEL', KEYS[1], other)
+      redis.call('HDEL', KEYS[4], other)
     end
   end
 end
@@ -57,17 +59,20 @@ local ended, due = redis.call('HGETALL', KEYS[2]), {}
 for i = 1, #ended, 2 do
   if tonumber(ended[i + 1]) <= now then due[#due + 1] = ended[i] end
 end
-return {term, run, text(now), text(calm), redis.call('HGETALL', KEYS[1]), due}
+return {term, run, text(now), text(calm), redis.call('HGETALL', KEYS[1]), due, redis.call('HGETALL', KEYS[4])}
 `);
 
 /**
  * Gives the lease back. ARGV 3 is 1 when entries may be left: then the lease is handed to the sweep.
- * KEYS  1 `{L}:pods`   2 `{L}:dead`
+ * KEYS  1 `{L}:pods`   2 `{L}:dead`   3 `{L}:complete`
  * ARGV  1 uid   2 term   3 whether entries may be left
  */
 export const LEAVE_SCRIPT: RedisScript = redisScript(`
 local row = redis.call('HGET', KEYS[1], ARGV[1])
-if row and string.match(row, '^%d+') == ARGV[2] then redis.call('HDEL', KEYS[1], ARGV[1]) end
+if row and string.match(row, '^%d+') == ARGV[2] then
+  redis.call('HDEL', KEYS[1], ARGV[1])
+  redis.call('HDEL', KEYS[3], ARGV[1])
+end
 if ARGV[3] == '1' then
   local time = redis.call('TIME')
   redis.call('HSET', KEYS[2], ARGV[1] .. ':' .. ARGV[2], string.format('%.0f', time[1] * 1000))

@@ -131,6 +131,21 @@ class RedisRegistry implements Registry {
     );
   }
 
+  async podsOf(user: string): Promise<readonly string[]> {
+    if (user !== "" && this.#mayBeSure) {
+      const [pods, isRowThere] = await Promise.all([this.#ownersPods(user), this.#isRowThere()]);
+      if (isRowThere && this.#mayBeSure) return pods;
+    }
+    await this.#lease.beat();
+    return this.#lease.unsurePods ?? (user === "" ? this.#livePods() : this.#ownersPods(user));
+  }
+
+  async isLive(podUid: string): Promise<boolean> {
+    if (this.#lease.held && this.#livePods().includes(podUid)) return true;
+    await this.#lease.beatSoon();
+    return this.#livePods().includes(podUid);
+  }
+
   async liveNodes(): Promise<readonly LiveNode[]> {
     return this.#lease.livePods().map(({ podUid, revision }) => ({ podUid, revision }));
   }
@@ -160,7 +175,7 @@ class RedisRegistry implements Registry {
     try {
       await this.#commands.run(
         LEAVE_SCRIPT,
-        [this.#keys.pods, this.#keys.dead],
+        [this.#keys.pods, this.#keys.dead, this.#keys.complete],
         [lease.podUid, lease.term, isClean ? 0 : 1],
       );
     } catch {
@@ -169,6 +184,25 @@ class RedisRegistry implements Registry {
         "the registry was left without saying so: other pods sweep it",
       );
     }
+  }
+
+  #livePods(): readonly string[] {
+    return this.#lease.livePods().map(({ podUid }) => podUid);
+  }
+
+  async #ownersPods(user: string): Promise<readonly string[]> {
+    return [...new Set((await this.owners(user)).map(({ podUid }) => podUid))];
+  }
+
+  /** Nothing is known of a Redis process that did not answer a beat yet. */
+  get #mayBeSure(): boolean {
+    return this.#lease.held && this.#lease.runId === this.#commands.runId && this.#lease.unsurePods === undefined;
+  }
+
+  /** A Redis that lost its data has lost this pod's row too. */
+  async #isRowThere(): Promise<boolean> {
+    const row = await this.#commands.call("HGET", this.#keys.pods, this.#options.podUid);
+    return typeof row === "string" && row.startsWith(`${this.#lease.current?.term ?? ""} `);
   }
 
   #gainLease(): void {

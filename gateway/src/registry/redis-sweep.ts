@@ -59,6 +59,7 @@ export async function sweepPods(options: SweepOptions, podUids: readonly string[
     if (typeof row !== "string") continue;
     await commands.call("HSET", keys.dead, formatLease({ podUid, term: row.split(" ", 1)[0] ?? "" }), "0");
     await commands.call("HDEL", keys.pods, podUid);
+    await commands.call("HDEL", keys.complete, podUid);
   }
   return sweepDeadLeases(options);
 }
@@ -86,6 +87,9 @@ async function sweepLease(options: SweepOptions, lease: Lease): Promise<Omit<Swe
     entries += await sweepShard(options, lease, keys.podIndex(lease.podUid, lease.term, shard));
   }
   const members = await sweepPresence({ commands, keys, lease, proceed: () => proceed(options) });
+  // A container that started again in the same pod reads the same stream.
+  if ((await commands.call("HEXISTS", keys.pods, lease.podUid)) === 0)
+    await commands.call("DEL", keys.directMessages(lease.podUid));
   return { entries, members };
 }
 

@@ -40,6 +40,14 @@ export interface Registry {
   remove(entry: RegistryEntry): void;
   /** Owners of a user's connections on live nodes. Rejects with BrokerUnavailableError. */
   owners(user: string): Promise<readonly Owner[]>;
+  /**
+   * Pods that may hold connections of a user: the owners'. All there are while entries may be missing, because Redis lost some and
+   * not every pod has written its own again; and for the empty user, whose connections nobody counts. Rejects with
+   * BrokerUnavailableError.
+   */
+  podsOf(user: string): Promise<readonly string[]>;
+  /** Whether a pod of this uid lives, also one that has just begun to. Rejects with BrokerUnavailableError. */
+  isLive(podUid: string): Promise<boolean>;
   liveNodes(): Promise<readonly LiveNode[]>;
   /** Resolves when every queued write is done or given up after `timeoutMs`. */
   flush(timeoutMs: number): Promise<void>;

@@ -1,0 +1,107 @@
+import {
+  callApi,
+  eventually,
+  type RunningGateway,
+  startGateway,
+  startRedis,
+  type TestClient as Client,
+  TestClient,
+} from "@belay/testkit";
+import { Redis } from "ioredis";
+import { SignJWT } from "jose";
+import { expect, onTestFinished, test } from "vitest";
+
+interface Cluster {
+  readonly gateways: readonly RunningGateway[];
+  readonly client: Redis;
+}
+
+async function openCluster(): Promise<Cluster> {
+  const redis = await startRedis();
+  const client = new Redis(redis.url);
+  onTestFinished(() => client.disconnect());
+  const gateways = await Promise.all(
+    ["pod-a", "pod-b", "pod-c"].map((podUid) => startGateway({ redisUrl: redis.url, podUid })),
+  );
+  for (const gateway of gateways) onTestFinished(() => gateway[Symbol.asyncDispose]());
+  await settled(client);
+  return { gateways, client };
+}
+
+/** Every pod has written everything it holds, and every pod knows. */
+async function settled(client: Redis): Promise<void> {
+  await eventually("every pod has reported", 15_000, async () => (await client.hlen("test:{L}:complete")) === 3);
+}
+
+async function connectAs(gateway: RunningGateway | undefined, user: string): Promise<Client> {
+  if (gateway === undefined) throw new Error("no such gateway");
+  const secret = new TextEncoder().encode(gateway.hmacSecret);
+  const token = await new SignJWT({ sub: user }).setProtectedHeader({ alg: "HS256" }).sign(secret);
+  const client = await TestClient.connect(gateway.url, token);
+  onTestFinished(() => client[Symbol.asyncDispose]());
+  return client;
+}
+
+/** Messages ever sent to each pod. */
+async function sentTo(client: Redis): Promise<Readonly<Record<string, number>>> {
+  const counts: Record<string, number> = {};
+  for (const key of await client.keys("test:{*}d:*")) {
+    const info = (await client.xinfo("STREAM", key)) as readonly unknown[];
+    counts[key.slice(key.indexOf("}d:") + 3)] = Number(info[info.indexOf("entries-added") + 1]);
+  }
+  return counts;
+}
+
+test("[RG18] orders for a user go to the pods that hold the user's connections, and to no other", async () => {
+  const { gateways, client } = await openCluster();
+  const [a, b, c] = gateways;
+  const [onA, onB] = [await connectAs(a, "ann"), await connectAs(b, "ann")];
+  const bob = await connectAs(c, "bob");
+  if (c === undefined) return;
+  await eventually(
+    "registered",
+    5_000,
+    async () => (await client.hlen((await client.keys("test:*}u:ann"))[0] ?? "")) === 2,
+  );
+  // Its table may be from before the others reported: then it asks everybody.
+  await eventually("only owners are told", 10_000, async () => {
+    const before = await sentTo(client);
+    expect(await callApi(c, "unsubscribe", { user: "ann", channel: "x" })).toEqual({ result: {} });
+    const after = await sentTo(client);
+    return (after["pod-c"] ?? 0) === (before["pod-c"] ?? 0) && (after["pod-a"] ?? 0) === (before["pod-a"] ?? 0) + 1;
+  });
+  const before = await sentTo(client);
+  await callApi(c, "subscribe", { user: "ann", channel: "news" });
+  for (const one of [onA, onB]) await one.waitFor("subscribed", ({ push }) => push?.channel === "news");
+  await callApi(c, "refresh", { user: "ann" });
+  await callApi(c, "disconnect", { user: "nobody-knows" });
+  await callApi(c, "disconnect", { user: "bob" });
+  expect((await bob.closed).code).toBe(3503);
+  await callApi(c, "disconnect", { user: "ann" });
+  for (const one of [onA, onB]) expect((await one.closed).code).toBe(3503);
+  const after = await sentTo(client);
+  const sent = ["pod-a", "pod-b", "pod-c"].map((pod) => (after[pod] ?? 0) - (before[pod] ?? 0));
+  expect(sent).toEqual([3, 3, 1]);
+});
+
+test("[RG19] after Redis lost everything orders go to all pods until each has written its connections again", async () => {
+  const { gateways, client } = await openCluster();
+  const [a, b] = gateways;
+  const ann = await connectAs(a, "ann");
+  if (b === undefined) return;
+  await client.flushall();
+  // Nobody has beaten yet: the entry is not there, and the order arrives all the same.
+  expect(await callApi(b, "disconnect", { user: "ann" })).toEqual({ result: {} });
+  expect((await ann.closed).code).toBe(3503);
+  expect((await sentTo(client))["pod-c"]).toBe(1);
+  await settled(client);
+  const again = await connectAs(a, "ann");
+  await eventually("only the owner is told", 10_000, async () => {
+    const before = await sentTo(client);
+    await callApi(b, "unsubscribe", { user: "ann", channel: "x" });
+    const after = await sentTo(client);
+    return (after["pod-c"] ?? 0) === (before["pod-c"] ?? 0);
+  });
+  await callApi(b, "disconnect", { user: "ann" });
+  expect((await again.closed).code).toBe(3503);
+}, 30_000);
