@@ -111,6 +111,7 @@ class GatewayApp implements Gateway {
   async listen(): Promise<Addresses> {
     const { broker, registry } = this.#adapters;
     this.#wheel.start();
+    this.#services.hub.start();
     this.#services.presence.start();
     await Promise.all([
       broker.start(this.#brokerEvents()),
@@ -149,6 +150,7 @@ class GatewayApp implements Gateway {
     this.#drainer.stop();
     for (const connection of this.#table.open) connection.close(CLOSE.shutdown);
     this.#wheel.stop();
+    this.#services.hub.stop();
     this.#services.presence.stop();
     this.#services.hooks.close();
     this.#services.verifier[Symbol.dispose]();

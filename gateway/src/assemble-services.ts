@@ -52,7 +52,9 @@ export function assembleServices({ settings, deps, adapters, metrics, isGateClos
       return lookup.ok && lookup.namespace.history !== undefined;
     },
     makeDelta,
+    clock,
     observer: {
+      onPositionChecked: () => metrics().positionChecks.inc(),
       onDuplicate: () => metrics().duplicates.inc(),
       onGap: (isFilled) => metrics().gaps.inc({ outcome: isFilled ? "filled" : "lost" }),
     },

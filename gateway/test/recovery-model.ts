@@ -108,7 +108,9 @@ export class RecoveryRun {
       readHistory: (request) => this.#faulty.history(request),
       showsOffset: () => true,
       makeDelta: (_from, to) => to,
-      observer: { onDuplicate: () => undefined, onGap: () => undefined },
+      clock: stillClock,
+      observer: { onDuplicate: () => undefined, onGap: () => undefined, onPositionChecked: () => undefined },
+      later: (work) => void setImmediate(work),
     });
     this.#faulty = new FaultyBroker(medium.broker, {
       onPublication: (publication) => hub.deliver(publication),

@@ -112,7 +112,13 @@ const historyRemove: ApiMethod = apiMethod({
   request: z.object({ channel }),
   response: empty,
   channelsOf: (request) => [request.channel],
-  run: (backend, request) => attempt(backend.broker.removeHistory(request.channel).then(() => EMPTY)),
+  run: ({ broker, control }, { channel: name }) =>
+    attempt(
+      broker
+        .removeHistory(name)
+        .then(() => control.historyRemoved(name))
+        .then(() => EMPTY),
+    ),
 });
 
 const channels: ApiMethod = apiMethod({

@@ -3,6 +3,7 @@ import { CLOSE } from "@belay/protocol";
 import {
   type ConnectionTarget,
   disconnectOrder,
+  historyRemovedOrder,
   type RefreshOrder,
   refreshOrder,
   type SubscribeOrder,
@@ -43,6 +44,10 @@ export function obeyClientControl(services: Services): void {
     const order = subscribeOrder.safeParse(body).data;
     if (order === undefined) return;
     return Promise.all(connectionsOf(order).map((connection) => subscribe(connection, order, services)));
+  });
+  bus.on("historyRemoved", (body) => {
+    const order = historyRemovedOrder.safeParse(body).data;
+    if (order !== undefined) services.hub.forgetPast(order.channel);
   });
   bus.on("refresh", (body) => {
     const order = refreshOrder.safeParse(body).data;

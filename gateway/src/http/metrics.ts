@@ -41,6 +41,7 @@ export class Metrics {
   readonly emulationRequests: Counter<"result">;
   readonly duplicates: Counter;
   readonly gaps: Counter<"outcome">;
+  readonly positionChecks: Counter;
   readonly tokensRefused: Counter<"reason">;
   readonly keySetFetches: Counter<"outcome">;
   readonly hooks: HookMetrics;
@@ -81,6 +82,7 @@ export class Metrics {
     this.gaps = counter("gaps_total", "Holes in a channel's order: filled from history, or lost and told.", [
       "outcome",
     ]);
+    this.positionChecks = counter("position_checks_total", "Positions of idle channels compared with the broker's.");
     this.tokensRefused = counter("tokens_refused_total", "Tokens refused, by reason.", ["reason"]);
     this.keySetFetches = counter("key_set_fetches_total", "Fetches of key sets for tokens, by outcome.", ["outcome"]);
     this.hooks = new HookMetrics(this.#registry, sources.hookBreakers);

@@ -1,6 +1,6 @@
 import { JSON_CODEC } from "@belay/protocol";
 import { expect, type Mock, test, vi } from "vitest";
-import type { BrokerPublication, History, Position } from "../broker/broker.ts";
+import { type BrokerPublication, BrokerUnavailableError, type History, type Position } from "../broker/broker.ts";
 import { FanOut } from "./fan-out.ts";
 import { Hub, type HubClient } from "./hub.ts";
 import type { Member } from "./member.ts";
@@ -8,13 +8,23 @@ import type { Member } from "./member.ts";
 const CHANNEL = "chat";
 
 /** A hub with one channel whose history is what the test says. */
-function hubOf({ slice, history }: { slice?: number; history?: () => Promise<History> } = {}) {
-  const observer = { onDuplicate: vi.fn<() => void>(), onGap: vi.fn<(filled: boolean) => void>() };
+function hubOf({
+  slice,
+  history,
+  later,
+}: { slice?: number; history?: () => Promise<History>; later?: (work: () => void) => void } = {}) {
+  const observer = {
+    onDuplicate: vi.fn<() => void>(),
+    onGap: vi.fn<(filled: boolean) => void>(),
+    onPositionChecked: vi.fn<() => void>(),
+  };
   const hub = new Hub<HubClient>({
     readHistory: history ?? (() => Promise.reject(new Error("no history"))),
     showsOffset: () => true,
     makeDelta: (_from, to) => Buffer.concat([Buffer.from("Δ"), to.subarray(0, 1)]),
+    clock: { nowMs: () => 0 },
     observer,
+    ...(later !== undefined && { later }),
     ...(slice !== undefined && { fanOut: new FanOut(slice) }),
   });
   return { hub, observer };
@@ -210,6 +220,40 @@ test("[ORD8] an interruption while somebody subscribes is looked at when it has 
   subscriber.member.activate({ offset: 1, epoch: "e" });
   await vi.waitUntil(() => subscriber.got.length === 1);
   expect(subscriber.got).toEqual([2]);
+});
+
+test("[ORD12] while the broker does not answer, a hole waits, and what follows it too; asked again at once when it is back", async () => {
+  let isAway = true;
+  const full = historyOf({ offset: 4, epoch: "e" }, 2, 3, 4);
+  const { hub, observer } = hubOf({
+    history: () => (isAway ? Promise.reject(new BrokerUnavailableError("away")) : full()),
+  });
+  const subscriber = join(hub, { positioned: true });
+  hub.room(CHANNEL)?.expectAfter({ offset: 1, epoch: "e" });
+  subscriber.member.activate({ offset: 1, epoch: "e" });
+  hub.deliver(publication(3));
+  hub.deliver(publication(5));
+  await hub.verifyPositions();
+  expect([subscriber.got, subscriber.onInsufficient.mock.calls]).toEqual([[], []]);
+  isAway = false;
+  await hub.verifyPositions();
+  await vi.waitUntil(() => subscriber.got.length === 4);
+  expect(subscriber.got).toEqual([2, 3, 4, 5]);
+  expect(observer.onGap.mock.calls).toEqual([[true]]);
+});
+
+test("[ORD12] a broker that is there and does not answer eight times costs the subscription, and no more", async () => {
+  const history = vi.fn<() => Promise<History>>(() => Promise.reject(new BrokerUnavailableError("away")));
+  const { hub } = hubOf({ history, later: (work) => void setImmediate(work) });
+  const subscriber = join(hub, { positioned: true });
+  const plain = join(hub);
+  hub.room(CHANNEL)?.expectAfter({ offset: 1, epoch: "e" });
+  subscriber.member.activate({ offset: 1, epoch: "e" });
+  plain.member.activate();
+  hub.deliver(publication(3));
+  await vi.waitUntil(() => subscriber.onInsufficient.mock.calls.length === 1);
+  expect(history).toHaveBeenCalledTimes(8);
+  expect([subscriber.got, plain.got]).toEqual([[], [3]]);
 });
 
 test("[ORD8] a newcomer of another epoch is the sign to look, so that idle subscribers of the old one are told", async () => {

@@ -1,9 +1,13 @@
 import { encodePublicationHead } from "@belay/protocol";
 import type { BrokerPublication, History, HistoryRequest } from "../broker/broker.ts";
 import { matchesGlob } from "../broker/channel-glob.ts";
+import type { Clock } from "../clock.ts";
 import { FanOut } from "./fan-out.ts";
 import { LossNotices } from "./loss-notices.ts";
 import { Member, type MemberOptions } from "./member.ts";
+import { PositionWatch } from "./position-watch.ts";
+import { ReadPacer } from "./read-pacer.ts";
+import type { PastRequest } from "./recent-history.ts";
 import { Room, type RoomObserver } from "./room.ts";
 import type { MakeDelta } from "./room-publication.ts";
 
@@ -18,12 +22,31 @@ export interface HubOptions {
   /** Whether subscribers of a channel see offsets: it has a history. */
   readonly showsOffset: (channel: string) => boolean;
   readonly makeDelta: MakeDelta;
-  readonly observer: RoomObserver;
+  readonly clock: Pick<Clock, "nowMs">;
+  readonly observer: HubObserver;
   readonly fanOut?: FanOut;
+  readonly timing?: Partial<HubTiming>;
+  /** Default setTimeout. */
+  readonly later?: (work: () => void, delayMs: number) => void;
 }
 
-/** Rooms whose positions are looked up at once after an interruption. */
-const VERIFY_AT_ONCE = 64;
+/** For metrics. */
+export interface HubObserver extends RoomObserver {
+  /** The position of an idle channel was compared with the broker's. */
+  readonly onPositionChecked: () => void;
+}
+
+export interface HubTiming {
+  /** An idle channel's position is compared at most this often. Default 40,000. */
+  readonly positionCheckMs: number;
+  /** Wait before a history that could not be read is asked for again; doubles up to 8 s. Default 250. */
+  readonly retryMs: number;
+}
+
+/** Histories and positions that are read at once, for all rooms together. */
+const READS_AT_ONCE = 64;
+const DEFAULT_TIMING: HubTiming = { positionCheckMs: 40_000, retryMs: 250 };
+const MAX_RETRY_MS = 8_000;
 
 /** Who is connected to this node and who listens to what. Knows neither sockets nor other nodes. */
 export class Hub<C extends HubClient> {
@@ -32,11 +55,32 @@ export class Hub<C extends HubClient> {
   readonly #notices = new LossNotices();
   readonly #users = new Map<string, Set<C>>();
   readonly #rooms = new Map<string, Room>();
+  readonly #reads = new ReadPacer(READS_AT_ONCE);
+  readonly #timing: HubTiming;
+  readonly #positions: PositionWatch;
   #clients = 0;
 
   constructor(options: HubOptions) {
     this.#options = options;
     this.#fanOut = options.fanOut ?? new FanOut();
+    this.#timing = { ...DEFAULT_TIMING, ...options.timing };
+    const { clock, readHistory, observer } = options;
+    this.#positions = new PositionWatch({
+      clock,
+      rooms: this.#rooms,
+      everyMs: this.#timing.positionCheckMs,
+      readPosition: (channel) => this.#reads.run(async () => (await readHistory({ channel, limit: 0 })).position),
+      onChecked: observer.onPositionChecked,
+    });
+  }
+
+  /** Looks after idle channels from now on. */
+  start(): void {
+    this.#positions.start();
+  }
+
+  stop(): void {
+    this.#positions.stop();
   }
 
   get clientCount(): number {
@@ -118,18 +162,37 @@ export class Hub<C extends HubClient> {
     return room === undefined ? [] : [...room.members].filter(({ options }) => options.joinLeave === true);
   }
 
-  /** After the way to other nodes was interrupted: what was missed is handed out, or its subscribers are told. */
+  /** The channel's past for somebody who has joined: one reading serves many. Rejects with BrokerUnavailableError. */
+  past(channel: string, request: PastRequest): Promise<History> {
+    return (this.#rooms.get(channel) ?? this.#createRoom(channel)).recent.get(request);
+  }
+
+  /** The channel's history was removed: nobody who comes back is given it from here. */
+  forgetPast(channel: string): void {
+    this.#rooms.get(channel)?.recent.forget();
+  }
+
+  /**
+   * After the way to other nodes was interrupted: what was missed is handed out, or its subscribers are told. Resolves when every
+   * room was looked at once; those whose history could not be read go on trying.
+   */
   async verifyPositions(): Promise<void> {
     const rooms = this.#rooms.values();
     const verifyOnce = async (): Promise<void> => {
       for (const room of rooms) await room.verify();
     };
-    await Promise.all(Array.from({ length: VERIFY_AT_ONCE }, verifyOnce));
+    await Promise.all(Array.from({ length: READS_AT_ONCE }, verifyOnce));
   }
 
   #openRoom(channel: string): Room {
-    const { readHistory, showsOffset, makeDelta, observer } = this.#options;
-    const room = new Room({
+    const room = this.#createRoom(channel);
+    this.#rooms.set(channel, room);
+    return room;
+  }
+
+  #createRoom(channel: string): Room {
+    const { readHistory, showsOffset, makeDelta, observer, clock } = this.#options;
+    return new Room({
       shape: {
         channel,
         jsonHead: encodePublicationHead(channel),
@@ -137,10 +200,17 @@ export class Hub<C extends HubClient> {
         makeDelta,
       },
       fanOut: this.#fanOut,
-      readHistory,
+      readHistory: (request) => this.#reads.run(() => readHistory(request)),
+      clock,
+      retryLater: (retry, attempt) => this.#later(retry, attempt),
       observer,
     });
-    this.#rooms.set(channel, room);
-    return room;
+  }
+
+  #later(retry: () => void, attempt: number): void {
+    const delayMs = Math.min(this.#timing.retryMs * 2 ** (attempt - 1), MAX_RETRY_MS);
+    const { later } = this.#options;
+    if (later === undefined) setTimeout(retry, delayMs).unref();
+    else later(retry, delayMs);
   }
 }

@@ -24,6 +24,11 @@ export class ClientControl {
     return this.#tell("unsubscribe", order);
   }
 
+  /** Each node forgets what it keeps of the channel for clients that come back. */
+  historyRemoved(channel: string): Promise<void> {
+    return this.#bus.tell("all", "historyRemoved", { channel });
+  }
+
   refresh(order: RefreshOrder): Promise<void> {
     return this.#tell("refresh", order);
   }

@@ -70,6 +70,9 @@ export const subscribeOrder: z.ZodType<SubscribeOrder> = z.object({
   recoverSince: z.object({ offset: z.number().int(), epoch: z.string() }).optional(),
 });
 
+/** What nodes keep of the channel for those who come back is to be forgotten too. */
+export const historyRemovedOrder: z.ZodType<{ readonly channel: string }> = z.object({ channel: z.string() });
+
 export const refreshOrder: z.ZodType<RefreshOrder> = z.object({
   ...target,
   isExpired: z.boolean().default(false),

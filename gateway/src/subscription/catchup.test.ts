@@ -1,30 +1,30 @@
 import { expect, test } from "vitest";
-import type { History, HistoryRequest, StoredPublication } from "../broker/broker.ts";
+import type { History, StoredPublication } from "../broker/broker.ts";
 import type { Namespace } from "../channels/namespace.ts";
+import type { PastRequest } from "../hub/recent-history.ts";
 import { type Catchup, readCatchup } from "./catchup.ts";
 
 const SINCE = { offset: 1, epoch: "e" };
 
 /** What a client that knows offset 1 is told of a channel with `count` newer publications. */
 async function catchUp(count: number, bytes: number): Promise<{ readonly catchup: Catchup; readonly asked: unknown }> {
-  let asked: HistoryRequest | undefined;
-  const history = (request: HistoryRequest): Promise<History> => {
+  let asked: PastRequest | undefined;
+  const read = (request: PastRequest): Promise<History> => {
     asked = request;
     const publications = Array.from({ length: count }, (_, index) => stored(index + 2, bytes));
     return Promise.resolve({
       position: { offset: 1 + count, epoch: "e" },
-      publications: publications.slice(0, request.limit),
+      publications: publications.slice(0, request.maxCount),
     });
   };
   const request = {
-    channel: "c",
     namespace: { recoveryMode: "stream" } as Namespace,
     wants: { recover: true, ...SINCE },
     isPositioned: true,
     isRecoverable: true,
     maxBytes: 10_000,
   };
-  return { catchup: await readCatchup(request, { history }), asked };
+  return { catchup: await readCatchup(request, read), asked };
 }
 
 function stored(offset: number, bytes: number): StoredPublication {
@@ -35,7 +35,7 @@ test("[SUB13] as many publications as recovery gives are filled in, and no more 
   const { catchup, asked } = await catchUp(300, 10);
   expect(catchup).toMatchObject({ recovered: true, position: { offset: 301 } });
   expect(catchup.publications).toHaveLength(300);
-  expect(asked).toMatchObject({ since: SINCE, limit: 300 });
+  expect(asked).toMatchObject({ want: SINCE, maxCount: 300 });
 });
 
 test.for([

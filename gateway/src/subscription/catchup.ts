@@ -1,7 +1,8 @@
 import type { Publication, SubscribeRequest } from "@belay/protocol";
-import type { Broker, Position, StoredPublication } from "../broker/broker.ts";
+import type { History, Position, StoredPublication } from "../broker/broker.ts";
 import type { Namespace } from "../channels/namespace.ts";
 import { toPublication } from "../hub/client-info.ts";
+import type { PastRequest } from "../hub/recent-history.ts";
 import { recover, recoverLatest } from "../hub/recovery.ts";
 
 /** What a new subscriber is told of the channel's past. */
@@ -14,7 +15,6 @@ export interface Catchup {
 }
 
 export interface CatchupRequest {
-  readonly channel: string;
   readonly namespace: Namespace;
   readonly wants: SubscribeRequest;
   readonly isPositioned: boolean;
@@ -26,27 +26,32 @@ export interface CatchupRequest {
 /** Most publications to fill in: who missed more does better to load its state anew. */
 const MAX_RECOVERED_PUBLICATIONS = 300;
 
+const UNBOUNDED = { maxCount: MAX_RECOVERED_PUBLICATIONS, maxBytes: Number.POSITIVE_INFINITY };
+
 const NOTHING: Catchup = { publications: [] };
 
+/** Asks for a part of the channel's past; rejects with BrokerUnavailableError. */
+export type ReadPast = (request: PastRequest) => Promise<History>;
+
 /** Reads the position and what was missed since the one that the client names. Rejects with BrokerUnavailableError. */
-export async function readCatchup(request: CatchupRequest, broker: Pick<Broker, "history">): Promise<Catchup> {
-  const { channel, wants, isPositioned, isRecoverable, namespace, maxBytes } = request;
+export async function readCatchup(request: CatchupRequest, read: ReadPast): Promise<Catchup> {
+  const { wants, isPositioned, isRecoverable, namespace, maxBytes } = request;
   if (!isPositioned) return wants.recover === true ? { ...NOTHING, recovered: false } : NOTHING;
   if (wants.recover !== true || !isRecoverable) {
-    const { position } = await broker.history({ channel, limit: 0 });
+    const { position } = await read({ want: "position", ...UNBOUNDED });
     return { position, publications: [], ...(wants.recover === true && { recovered: false }) };
   }
   const since: Position = { offset: wants.offset ?? 0, epoch: wants.epoch ?? "" };
-  if (namespace.recoveryMode === "cache") return readLatest(channel, since, broker);
-  const history = await broker.history({ channel, since, limit: MAX_RECOVERED_PUBLICATIONS });
+  if (namespace.recoveryMode === "cache") return readLatest(since, read);
+  const history = await read({ want: since, maxCount: MAX_RECOVERED_PUBLICATIONS, maxBytes });
   const { recovered, publications } = recover(history, since);
   if (bytesOf(publications) > maxBytes) return { position: history.position, recovered: false, publications: [] };
   return { position: history.position, recovered, publications: publications.map((stored) => toPublication(stored)) };
 }
 
 /** Only the newest publication counts: a client that has it needs nothing, any other gets it. */
-async function readLatest(channel: string, since: Position, broker: Pick<Broker, "history">): Promise<Catchup> {
-  const history = await broker.history({ channel, limit: 1, reverse: true });
+async function readLatest(since: Position, read: ReadPast): Promise<Catchup> {
+  const history = await read({ want: "latest", ...UNBOUNDED });
   const { recovered, publications } = recoverLatest(history, since.epoch === "" ? undefined : since);
   return { position: history.position, recovered, publications: publications.map((stored) => toPublication(stored)) };
 }

@@ -54,7 +54,9 @@ async function open(request: OpenRequest, services: Services): Promise<OpenOutco
   subscription.member = join(request, mode, services);
   // Half of what may be queued: JSON and Protobuf add to the data, and there may be more in the queue.
   const maxBytes = services.settings.current.config.limits.maxOutboundBytes / 2;
-  const catchup = await readCatchup({ channel, namespace, wants, maxBytes, ...mode }, services.broker);
+  const catchup = await readCatchup({ namespace, wants, maxBytes, ...mode }, (past) =>
+    services.hub.past(channel, past),
+  );
   if (subscription.setting("presence")) {
     subscription.presentAs = identity.client;
     const info = clientInfoOf(identity, subscription.options.info);
