@@ -20,7 +20,7 @@ import { NamespaceFollower } from "./handlers/follow-namespaces.ts";
 import { obeyRevocations } from "./handlers/obey-revocations.ts";
 import { certificateEnd } from "./config/certificate.ts";
 import { obeyClientControl } from "./handlers/obey-client-control.ts";
-import type { NodeInfo } from "./node/cluster-view.ts";
+import { describeNode } from "./node/describe-node.ts";
 import { controlRoutes } from "./http/control-server.ts";
 import { healthRoutes } from "./http/health.ts";
 import { closeServer, createHttpServer, listen, type Route } from "./http/http-server.ts";
@@ -35,7 +35,6 @@ import type { Socket } from "./transport/socket.ts";
 const WHEEL_TICK_MS = 100;
 /** What sockets closed at the drain's deadline get to finish their close handshake, milliseconds. */
 const CLOSE_GRACE_MS = 1000;
-const VERSION = "0.1.0";
 
 export function createGateway(settings: SettingsSource, deps: GatewayDeps): Gateway {
   return new GatewayApp(settings, deps);
@@ -95,7 +94,7 @@ class GatewayApp implements Gateway {
       metrics: this.#metrics,
       open: this.#opener(),
       openRoutes: this.#openRoutes(),
-      describe: () => this.#describe(),
+      describe: () => describeNode(deps.identity, this.#services.hub, clock.nowMs() - this.#startMs),
       isGateClosed: () => this.#isGateClosed,
       isClosing: () => this.#isClosing,
       isFull: () => this.#isFull,
@@ -310,20 +309,5 @@ class GatewayApp implements Gateway {
 
   #onFault(error: unknown): void {
     this.#deps.log.error({ err: error }, "request failed");
-  }
-
-  #describe(): NodeInfo {
-    const { podUid, podName, revision } = this.#deps.identity;
-    return {
-      uid: podUid,
-      name: podName,
-      version: VERSION,
-      revision,
-      num_clients: this.#services.hub.clientCount,
-      num_users: this.#services.hub.userCount,
-      num_subs: this.#services.hub.subscriptionCount,
-      num_channels: this.#services.hub.channelCount,
-      uptime: Math.round((this.#deps.clock.nowMs() - this.#startMs) / 1000),
-    };
   }
 }
