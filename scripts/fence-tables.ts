@@ -200,7 +200,7 @@ export const layers: readonly Layer[] = [
   // Keys are parsed with the settings, so that a bad one refuses them.
   gateway("keys", /auth\/(verification-key|trusted-certificates)\.ts$/, []),
   gateway("auth", /auth\//, ["keys", "ports", "session", "settings", "clock"]),
-  gateway("hub", /hub\//, ["ports"]),
+  gateway("hub", /hub\//, ["ports", "clock"]),
   gateway("adapters", /((broker|registry)\/(memory|redis)-|revocations\/)/, [
     "redis",
     "node",
