@@ -31,7 +31,7 @@ export interface HubOptions {
 }
 
 /** For metrics. */
-export interface HubObserver extends RoomObserver {
+interface HubObserver extends RoomObserver {
   /** The position of an idle channel was compared with the broker's. */
   readonly onPositionChecked: () => void;
 }
