@@ -162,7 +162,7 @@ export const layers: readonly Layer[] = [
     "clock",
   ]),
   gateway("node", /node\//, ["ports", "clock"]),
-  gateway("limits", /limits\//, ["node", "settings", "clock"]),
+  gateway("limits", /limits\/(?!redis-|memory-)/, ["node", "settings", "clock"]),
   gateway("transport", /transport\//, ["access", "clock"]),
   gateway("drain", /drain\//, ["clock"]),
   // What handlers may use of a node; connections and subscriptions are handed it.
@@ -201,8 +201,9 @@ export const layers: readonly Layer[] = [
   gateway("keys", /auth\/(verification-key|trusted-certificates)\.ts$/, []),
   gateway("auth", /auth\//, ["keys", "ports", "session", "settings", "clock"]),
   gateway("hub", /hub\//, ["ports", "clock"]),
-  gateway("adapters", /((broker|registry)\/(memory|redis)-|revocations\/)/, [
+  gateway("adapters", /((broker|registry|limits)\/(memory|redis)-|revocations\/)/, [
     "redis",
+    "limits",
     "node",
     "auth",
     "ports",

@@ -6,6 +6,9 @@ import { openRedisBroker } from "./broker/redis-broker.ts";
 import type { Clock, Random } from "./clock.ts";
 import type { NodeIdentity } from "./node/node.ts";
 import type { NodeBus } from "./node/node-bus.ts";
+import type { ClusterLimits } from "./limits/cluster-limits.ts";
+import { memoryLimits } from "./limits/memory-limits.ts";
+import { openRedisLimits } from "./limits/redis-limits.ts";
 import { MemoryRegistry } from "./registry/memory-registry.ts";
 import type { LeaseTiming } from "./registry/redis-lease.ts";
 import { openRedisRegistry } from "./registry/redis-registry.ts";
@@ -55,4 +58,15 @@ export function openRevocations(
 ): Revocations {
   if (config.broker.type === "memory" || redisUrl === undefined) return new MemoryRevocations(clock);
   return openRedisRevocations({ url: redisUrl, prefix: config.broker.prefix, clock, random, log, bus });
+}
+
+/** As the broker does. */
+export function openLimits(
+  { config, redisUrl }: Settings,
+  { clock, random, log }: AdapterDeps,
+  bus: NodeBus,
+  onQuotaCall: (outcome: "ok" | "failed") => void,
+): ClusterLimits {
+  if (config.broker.type === "memory" || redisUrl === undefined) return memoryLimits(clock);
+  return openRedisLimits({ url: redisUrl, prefix: config.broker.prefix, clock, random, log, bus, onQuotaCall });
 }

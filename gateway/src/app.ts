@@ -116,6 +116,7 @@ class GatewayApp implements Gateway {
       broker.start(this.#brokerEvents()),
       registry.start(this.#registryEvents()),
       this.#services.revocations.start(),
+      this.#services.limits.start(),
     ]);
     const { config } = this.#settings.current;
     const [client, control] = await Promise.all([
@@ -153,7 +154,7 @@ class GatewayApp implements Gateway {
     this.#services.presence.stop();
     this.#services.hooks.close();
     this.#services.verifier[Symbol.dispose]();
-    await this.#services.revocations.close();
+    await Promise.all([this.#services.revocations.close(), this.#services.limits.close()]);
     await Promise.all([this.#clientPort.close(), closeServer(this.#controlServer)]);
     await this.#adapters.registry.close();
     await this.#adapters.broker.close();

@@ -1,8 +1,10 @@
 /** Puts together what the client port serves. */
 import { JSON_CODEC, PROTOBUF_CODEC } from "@belay/protocol";
+import type { ApiKey } from "./api/api-key.ts";
 import type { ApiBackend } from "./api/api-method.ts";
 import { ClientPort } from "./client-port.ts";
 import type { GatewayDeps } from "./gateway.ts";
+import type { AssembledServices } from "./assemble-services.ts";
 import type { Services } from "./handlers/services.ts";
 import { apiRouter } from "./http/api-server.ts";
 import type { Route } from "./http/http-server.ts";
@@ -18,7 +20,7 @@ import type { Socket } from "./transport/socket.ts";
 export interface ClientPortParts {
   readonly settings: SettingsSource;
   readonly deps: GatewayDeps;
-  readonly services: Services;
+  readonly services: AssembledServices;
   readonly metrics: Metrics;
   /** Makes the connection that lives on a socket. */
   readonly open: (socket: Socket) => OpenedConnection;
@@ -36,6 +38,16 @@ function apiBackend(services: Services, describe: () => NodeInfo): ApiBackend {
   return { broker, channels, clock, revocations, cluster, control: new ClientControl(bus, registry) };
 }
 
+/** How long a key of the server API has to wait (LIM18). */
+async function keyWaitMs({ services, metrics }: ClientPortParts, { name, requestsPerSecond }: ApiKey): Promise<number> {
+  if (requestsPerSecond === undefined) return 0;
+  const rate = { perSecond: requestsPerSecond, burst: requestsPerSecond };
+  const { isGranted, retryAfterMs } = await services.limits.quota.take({ kind: "key", name }, rate);
+  if (isGranted) return 0;
+  metrics.limited.inc({ limit: "api_key" });
+  return Math.max(1, retryAfterMs);
+}
+
 export function assembleClientPort(parts: ClientPortParts): ClientPort {
   const { settings, deps, services, metrics, open, openRoutes, isGateClosed, isClosing, isFull } = parts;
   const { bus, nodeId, registry } = services;
@@ -43,10 +55,12 @@ export function assembleClientPort(parts: ClientPortParts): ClientPort {
   const api = apiRouter({
     settings,
     backend: apiBackend(services, parts.describe),
+    waitMs: (key) => keyWaitMs(parts, key),
     onRequest: (method, outcome) => metrics.apiRequests.inc({ method, outcome }),
   });
   return new ClientPort({
     settings,
+    clock: deps.clock,
     codecs: { json: JSON_CODEC, protobuf: PROTOBUF_CODEC },
     sessions,
     emulation: new EmulationRouter({

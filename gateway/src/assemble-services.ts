@@ -1,7 +1,7 @@
 /** Puts together what handlers work with. With `adapters.ts` the only place that picks implementations. */
 import { randomUUID } from "node:crypto";
 import { makeDelta } from "@belay/protocol";
-import { type Adapters, openRevocations } from "./adapters.ts";
+import { type Adapters, openLimits, openRevocations } from "./adapters.ts";
 import { createJwtVerifier, type JwtVerifier } from "./auth/jwt-verifier.ts";
 import type { ChannelTable } from "./channels/namespace.ts";
 import type { GatewayDeps } from "./gateway.ts";
@@ -12,7 +12,8 @@ import type { Metrics } from "./http/metrics.ts";
 import { Hub } from "./hub/hub.ts";
 import { Subscriptions } from "./hub/subscriptions.ts";
 import { Admission } from "./limits/admission.ts";
-import { Bans } from "./limits/bans.ts";
+import type { ClusterLimits } from "./limits/cluster-limits.ts";
+import { UserQuota } from "./limits/user-quota.ts";
 import { BrokerBus } from "./node/broker-bus.ts";
 import { PresenceKeeper } from "./presence/presence-keeper.ts";
 import type { SettingsSource } from "./settings.ts";
@@ -25,11 +26,12 @@ export interface ServiceParts {
   readonly isGateClosed: () => boolean;
 }
 
-/** The bus as the broker feeds it, the verifier as it is closed, and the hooks as metrics show them. */
+/** The bus as the broker feeds it, the verifier and the limits as they are closed, and the hooks as metrics show them. */
 export type AssembledServices = Services & {
   readonly bus: BrokerBus;
   readonly verifier: JwtVerifier;
   readonly hooks: ApplicationHooks;
+  readonly limits: ClusterLimits;
 };
 
 function openBus({ identity, log }: GatewayDeps, { broker }: Adapters): BrokerBus {
@@ -70,7 +72,8 @@ export function assembleServices({ settings, deps, adapters, metrics, isGateClos
     onRefused: (reason) => metrics().tokensRefused.inc({ reason }),
     onFetched: (outcome) => metrics().keySetFetches.inc({ outcome }),
   });
-  const bans = new Bans(bus, clock);
+  const limits = openLimits(settings.current, deps, bus, (outcome) => metrics().quotaCalls.inc({ outcome }));
+  const { bans, quota } = limits;
   const admission = new Admission({
     settings,
     clock,
@@ -80,7 +83,9 @@ export function assembleServices({ settings, deps, adapters, metrics, isGateClos
   });
   return {
     admission,
+    limits,
     bans,
+    userQuota: new UserQuota(settings, quota),
     clock,
     log,
     settings,

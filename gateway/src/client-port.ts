@@ -9,13 +9,15 @@ import {
   admitClient,
   isTransportSecure,
 } from "./access/admission.ts";
-import { Networks } from "./access/networks.ts";
+import { Networks, siteOf } from "./access/networks.ts";
 import { OriginPolicy } from "./access/origin-policy.ts";
+import type { Clock } from "./clock.ts";
 import { EMULATION_PATH, emulationRoute, type EmulationResult } from "./http/emulation-route.ts";
 import { closeServer, createHttpServer, listen, type Route, type Router } from "./http/http-server.ts";
 import { IdleConnections } from "./http/idle-connections.ts";
 import { type OpenedConnection, streamRoutes } from "./http/stream-routes.ts";
 import { websocketRoute } from "./http/websocket-route.ts";
+import { TokenBuckets } from "./limits/token-buckets.ts";
 import { type EmulationRouter } from "./node/emulation.ts";
 import type { Settings, SettingsSource } from "./settings.ts";
 import type { EmulatedSessions } from "./transport/emulated-sessions.ts";
@@ -26,6 +28,7 @@ import { WsServer } from "./transport/ws-server.ts";
 
 export interface ClientPortOptions {
   readonly settings: SettingsSource;
+  readonly clock: Pick<Clock, "nowMs">;
   readonly codecs: Codecs;
   readonly sessions: EmulatedSessions;
   readonly emulation: EmulationRouter;
@@ -52,7 +55,8 @@ interface ClientPortObserver {
 
 /** Longer than a request is under way; callers that use a connection at all use it more often. */
 const LEAVING_IDLE_MS = 2_000;
-
+/** Addresses whose requests are counted at once; more, and the oldest begins anew. About 10 MB. */
+const MAX_ADDRESSES = 50_000;
 const EMULATED: readonly TransportName[] = ["sse", "http_stream"];
 
 export class ClientPort {
@@ -63,6 +67,7 @@ export class ClientPort {
   readonly #websockets: WsServer;
   #rules: AdmissionRules;
   #proxyNetworks: Networks;
+  readonly #emulationRates = new TokenBuckets(MAX_ADDRESSES);
 
   constructor(options: ClientPortOptions) {
     this.#options = options;
@@ -156,12 +161,16 @@ export class ClientPort {
   }
 
   #emulationRoute(): Route {
-    const { codecs, emulation, observer } = this.#options;
+    const { codecs, clock, emulation, observer } = this.#options;
     return emulationRoute({
       admit: (request) => this.#admit(request, EMULATED),
       codecs,
       route: (frame) => emulation.route(frame),
       maxMessageBytes: () => this.#maxMessageBytes,
+      isWithinRate: (address) => {
+        const { emulationRequestsPerSecond: perSecond, emulationBurst: burst } = this.#limits;
+        return this.#emulationRates.take(siteOf(address), clock.nowMs(), { perSecond, burst });
+      },
       onResult: (result) => observer.onEmulation(result),
     });
   }
@@ -173,7 +182,11 @@ export class ClientPort {
   }
 
   get #maxMessageBytes(): number {
-    return this.#options.settings.current.config.limits.maxMessageBytes;
+    return this.#limits.maxMessageBytes;
+  }
+
+  get #limits(): Settings["config"]["limits"] {
+    return this.#options.settings.current.config.limits;
   }
 }
 

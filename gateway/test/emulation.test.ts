@@ -120,3 +120,15 @@ test("[EMU6] sessions cannot be guessed, and metrics tell how POSTs ended", asyn
   expect(metrics).toContain('belay_gateway_emulation_requests_total{result="malformed"} 1\n');
   for (const stream of streams) stream.close();
 });
+
+test("[LIM19] an address that posts too often gets 429 before its body is looked at, and is heard again later", async () => {
+  const limits = { emulationRequestsPerSecond: 2, emulationBurst: 3 };
+  await using gateway = await startGateway({ config: { limits } });
+  const send = (): Promise<Response> => fetch(`${gateway.httpUrl}/emulation`, { method: "POST", body: "no request" });
+  const answers = [await send(), await send(), await send(), await send(), await send(), await send(), await send()];
+  const statuses = answers.map(({ status }) => status);
+  expect(statuses.slice(0, 3)).toEqual([400, 400, 400]);
+  expect(statuses).toContain(429);
+  expect(answers.find(({ status }) => status === 429)?.headers.get("retry-after")).toBe("1");
+  await eventually("heard again", 5_000, async () => (await send()).status === 400);
+});

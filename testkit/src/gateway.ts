@@ -108,6 +108,8 @@ class GatewayFiles implements AsyncDisposable {
         handshakesPerSecond: 100_000,
         handshakeBurst: 100_000,
         bytesPerSecond: 100_000_000,
+        emulationRequestsPerSecond: 100_000,
+        emulationBurst: 100_000,
         ...config.limits,
       },
       api: { keyFile: this.#path("api-key"), ...config.api },

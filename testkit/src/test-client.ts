@@ -28,7 +28,8 @@ export class TestClient implements AsyncDisposable {
   pings = 0;
   answersPings = true;
   readonly #socket: WebSocket;
-  #wake: () => void = () => undefined;
+  /** Of everybody who waits for something to come. */
+  readonly #wakes = new Set<() => void>();
   #nextId = 0;
 
   private constructor(socket: WebSocket) {
@@ -39,7 +40,7 @@ export class TestClient implements AsyncDisposable {
     this.closed = promise;
     socket.on("close", (code, reason) => {
       resolve({ code, reason: reason.toString() });
-      this.#wake();
+      this.#wakeAll();
     });
   }
 
@@ -103,11 +104,17 @@ export class TestClient implements AsyncDisposable {
   #change(withinMs: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, withinMs);
-    this.#wake = () => {
+    this.#wakes.add(() => {
       clearTimeout(timer);
       resolve();
-    };
+    });
     return promise;
+  }
+
+  #wakeAll(): void {
+    const wakes = [...this.#wakes];
+    this.#wakes.clear();
+    for (const wake of wakes) wake();
   }
 
   #onFrame(frame: string): void {
@@ -116,7 +123,7 @@ export class TestClient implements AsyncDisposable {
       if (line === "{}") this.#onPing();
       else this.received.push(JSON.parse(line) as Received);
     }
-    this.#wake();
+    this.#wakeAll();
   }
 
   #onPing(): void {

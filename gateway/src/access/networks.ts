@@ -50,3 +50,22 @@ export class Networks {
     return plain !== undefined && this.#list.check(plain, isIP(plain) === 4 ? "ipv4" : "ipv6");
   }
 }
+
+/** What counts as one address where strangers are counted: of IPv6 the /64, because a single subscriber has all of one. */
+export function siteOf(address: string): string {
+  if (isIP(address) !== 6) return address;
+  const [head = "", tail] = address.split("::");
+  const [first, last] = [groupsOf(head), groupsOf(tail ?? "")];
+  // A dotted IPv4 address at the end stands for two groups.
+  const lastCount = last.length + (address.includes(".") ? 1 : 0);
+  const zeros = tail === undefined ? 0 : Math.max(0, 8 - first.length - lastCount);
+  const groups = [...first, ...Array.from({ length: zeros }, () => "0"), ...last];
+  return groups
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(":");
+}
+
+function groupsOf(text: string): readonly string[] {
+  return text === "" ? [] : text.split(":");
+}

@@ -10,9 +10,11 @@ export interface ApiScope {
 }
 
 export interface ApiKey extends ApiScope {
-  /** For the log. */
+  /** For the log and the count of its requests. */
   readonly name: string;
   readonly key: string;
+  /** Over all gateways; absent: no limit. */
+  readonly requestsPerSecond?: number;
 }
 
 /** The key that was given, or undefined. Compares with every key, in a time that tells nothing about where they differ. */

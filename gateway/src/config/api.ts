@@ -12,9 +12,12 @@ interface ApiKeyRules {
   readonly keyFile: string;
   readonly methods?: ApiMethodName[];
   readonly channels?: string[];
+  readonly requestsPerSecond?: number;
 }
 
 const file = z.string("must be a path").min(1, "must be a path");
+
+const REQUESTS = "must be an integer from 1 to 1000000";
 
 const key = z.strictObject({
   name: z.string("must be a name").min(1, "must be a name").max(63, "must have at most 63 characters"),
@@ -28,6 +31,7 @@ const key = z.strictObject({
     .min(1, "must not be empty")
     .max(64, "must have at most 64 patterns")
     .exactOptional(),
+  requestsPerSecond: z.number(REQUESTS).int(REQUESTS).min(1, REQUESTS).max(1_000_000, REQUESTS).exactOptional(),
 });
 
 export const api: z.ZodType<ApiRules> = z

@@ -16,6 +16,10 @@ export interface Limits {
   readonly handshakeBurst: number;
   readonly maxConnectionsPerAddress?: number;
   readonly banSeconds: number;
+  readonly emulationRequestsPerSecond: number;
+  readonly emulationBurst: number;
+  readonly userMessagesPerSecond?: number;
+  readonly userMessageBurst?: number;
 }
 
 const MAX_BYTES = 67_108_864;
@@ -43,5 +47,17 @@ export const limits: z.ZodType<Limits> = z
     handshakeBurst: integer(1, 1_000_000).default(2000),
     maxConnectionsPerAddress: integer(1, 1_000_000).exactOptional(),
     banSeconds: integer(1, 86_400).default(60),
+    emulationRequestsPerSecond: integer(1, MAX_RATE).default(500),
+    emulationBurst: integer(1, MAX_RATE).default(1000),
+    userMessagesPerSecond: integer(1, MAX_RATE).exactOptional(),
+    userMessageBurst: integer(1, MAX_RATE).exactOptional(),
   })
+  .refine(
+    ({ userMessagesPerSecond, userMessageBurst }) =>
+      userMessagesPerSecond !== undefined || userMessageBurst === undefined,
+    {
+      path: ["userMessageBurst"],
+      message: "must stand beside userMessagesPerSecond",
+    },
+  )
   .prefault({});

@@ -94,7 +94,7 @@ export class Connection implements ClientConnection, SocketEvents {
     });
     this.sink = this.#outbox;
     this.#commands = new CommandQueue({
-      run: (command) => (this.isOpen ? deps.handle(this, command, services) : undefined),
+      run: (command) => this.#run(command),
       onFault: (command, error) => this.#onFault(command, error),
       onPressure: (isHigh) => (isHigh ? socket.pause() : socket.resume()),
     });
@@ -258,6 +258,22 @@ export class Connection implements ClientConnection, SocketEvents {
       services.bans.ban({ user: this.user, address: this.socket.remoteAddress }, banSeconds).catch(() => undefined);
       this.close(CLOSE.tooManyRequests);
     } else if ("id" in command && command.id > 0) this.replyError(command.id, ERROR.tooManyRequests);
+  }
+
+  #run(command: Command): Promise<void> | undefined {
+    if (!this.isOpen) return undefined;
+    const { handle, services } = this.#deps;
+    const isWithin = services.userQuota.take(this.user, command);
+    if (isWithin === true) return handle(this, command, services);
+    return this.#runWithin(command, isWithin);
+  }
+
+  async #runWithin(command: Command, isWithin: boolean | Promise<boolean>): Promise<void> {
+    const { handle, services } = this.#deps;
+    const isGranted = await isWithin;
+    if (!this.isOpen) return;
+    if (isGranted) await handle(this, command, services);
+    else this.#refuseLimited(command, "user", services.clock.nowMs());
   }
 
   #dispatch(command: Command): void {

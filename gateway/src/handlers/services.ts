@@ -10,6 +10,7 @@ import type { LineSink } from "../hub/member.ts";
 import type { Subscriptions } from "../hub/subscriptions.ts";
 import type { Admission } from "../limits/admission.ts";
 import type { Bans } from "../limits/bans.ts";
+import type { UserQuota } from "../limits/user-quota.ts";
 import type { NodeBus } from "../node/node-bus.ts";
 import type { PresenceKeeper } from "../presence/presence-keeper.ts";
 import type { Registry } from "../registry/registry.ts";
@@ -75,6 +76,7 @@ export interface Services {
   readonly bus: NodeBus;
   readonly admission: Admission;
   readonly bans: Bans;
+  readonly userQuota: UserQuota;
   /** Name of this node in connect replies: the pod's UID. */
   readonly nodeId: string;
   readonly newClientId: () => string;

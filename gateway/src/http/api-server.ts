@@ -14,6 +14,8 @@ import type { Route, Router } from "./http-server.ts";
 export interface ApiOptions {
   readonly backend: ApiBackend;
   readonly settings: SettingsSource;
+  /** Milliseconds that a key has to wait, 0 when it may go on. */
+  readonly waitMs: (key: ApiKey) => number | Promise<number>;
   /** For metrics; `method` is a known one or "unknown". */
   readonly onRequest: (method: string, outcome: "ok" | "error" | "refused") => void;
 }
@@ -51,7 +53,7 @@ async function serve(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const { config, apiKeys } = options.settings.current;
+  const { apiKeys } = options.settings.current;
   const key = findApiKey(givenKey(request), apiKeys);
   if (key === undefined) {
     options.onRequest(name || "unknown", "refused");
@@ -63,6 +65,34 @@ async function serve(
     sendJson(request, response, 404, JSON.stringify({ error: ERROR.methodNotFound }));
     return;
   }
+  if (await isLimited(options, key, request, response)) {
+    options.onRequest(name || "unknown", "refused");
+    return;
+  }
+  await serveAllowed(options, { key, name }, request, response);
+}
+
+/** Whether the key has to wait; then it is told (LIM18). */
+async function isLimited(
+  { waitMs }: ApiOptions,
+  key: ApiKey,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<boolean> {
+  const ms = await waitMs(key);
+  if (ms === 0) return false;
+  response.setHeader("Retry-After", Math.ceil(ms / 1000));
+  sendJson(request, response, 429, JSON.stringify({ error: ERROR.tooManyRequests }));
+  return true;
+}
+
+async function serveAllowed(
+  options: ApiOptions,
+  { key, name }: { readonly key: ApiKey; readonly name: string },
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { config } = options.settings.current;
   const body = await readBody(request, config.limits.maxMessageBytes);
   // The client went away before its request was complete.
   if (body === undefined) return;

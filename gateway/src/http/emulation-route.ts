@@ -9,13 +9,15 @@ import type { Route } from "./http-server.ts";
 export const EMULATION_PATH = "/emulation";
 
 /** How a POST ended, for metrics. */
-export type EmulationResult = EmulationOutcome | "malformed" | "too_large";
+export type EmulationResult = EmulationOutcome | "malformed" | "too_large" | "limited";
 
 export interface EmulationRouteOptions {
   readonly admit: (request: IncomingMessage) => Admission;
   readonly codecs: Codecs;
   readonly route: (request: EmulationRequest) => Promise<EmulationOutcome>;
   readonly maxMessageBytes: () => number;
+  /** Counts a request against its address; whether it may go on. */
+  readonly isWithinRate: (address: string) => boolean;
   readonly onResult: (result: EmulationResult) => void;
 }
 
@@ -30,6 +32,7 @@ const ANSWERS: Readonly<Record<Exclude<EmulationResult, "accepted">, readonly [s
   unreachable: [503, "the session's node does not answer"],
   malformed: [400, "body must be an emulation request"],
   too_large: [413, "the frame is too large"],
+  limited: [429, "too many requests of this address"],
 };
 
 /** What clients of HTTP streams say, to whatever node holds their stream (EMU). */
@@ -43,7 +46,7 @@ export function emulationRoute(options: EmulationRouteOptions): Route {
         return undefined;
       }
       for (const [name, value] of Object.entries(corsHeaders(admission.cors))) response.setHeader(name, value);
-      if (request.method !== "OPTIONS") return forward(options, request, response);
+      if (request.method !== "OPTIONS") return forward(options, admission.client.address, request, response);
       response.writeHead(204, preflightHeaders(request, METHODS)).end();
       return undefined;
     },
@@ -52,15 +55,17 @@ export function emulationRoute(options: EmulationRouteOptions): Route {
 
 async function forward(
   options: EmulationRouteOptions,
+  address: string,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const result = await take(options, request);
+  const result = options.isWithinRate(address) ? await take(options, request) : "limited";
   if (result === undefined) return;
   options.onResult(result);
   if (result === "accepted") response.writeHead(204).end();
   else {
     const [status, text] = ANSWERS[result];
+    if (result === "limited") response.setHeader("Retry-After", 1);
     sendText(request, response, status, text);
   }
 }

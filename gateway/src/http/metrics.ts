@@ -38,6 +38,7 @@ export class Metrics {
   readonly handshakes: Counter<"transport">;
   readonly refusedRequests: Counter<"reason">;
   readonly limited: Counter<"limit">;
+  readonly quotaCalls: Counter<"outcome">;
   readonly emulationRequests: Counter<"result">;
   readonly duplicates: Counter;
   readonly gaps: Counter<"outcome">;
@@ -74,6 +75,9 @@ export class Metrics {
     );
     this.limited = counter("limited_total", "Commands and connects refused for now, by the limit they were over.", [
       "limit",
+    ]);
+    this.quotaCalls = counter("quota_redis_calls_total", "Calls of Redis for limits that hold for the cluster.", [
+      "outcome",
     ]);
     this.emulationRequests = counter("emulation_requests_total", "POSTs of clients of HTTP streams, by result.", [
       "result",

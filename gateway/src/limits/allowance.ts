@@ -11,7 +11,7 @@ export interface AllowanceRates {
   readonly maxMessageBytes: number;
 }
 
-export type AllowanceLimit = "commands" | "rpc" | "bytes";
+export type AllowanceLimit = "commands" | "rpc" | "bytes" | "user";
 
 /** Refusals that are forgiven at once, and how many more a second: a client that hits its limit now and then is no attacker. */
 const FORGIVEN: BucketRate = { perSecond: 2, burst: 200 };

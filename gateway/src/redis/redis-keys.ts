@@ -30,6 +30,10 @@ export class RedisKeys {
   readonly revocationVersions: string;
   /** Hash, pod uid → term under which all its entries are written. */
   readonly complete: string;
+  /** Sorted set, who is banned → until when. */
+  readonly bans: string;
+  /** Sorted set, who is banned → version of the last change. */
+  readonly banVersions: string;
   /** Pub/sub channel that every node hears. */
   readonly allNodes: string;
 
@@ -44,6 +48,8 @@ export class RedisKeys {
     this.revocations = `${prefix}{L}:revocations`;
     this.revocationVersions = `${prefix}{L}:revocation-versions`;
     this.complete = `${prefix}{L}:complete`;
+    this.bans = `${prefix}{L}:bans`;
+    this.banVersions = `${prefix}{L}:ban-versions`;
     this.allNodes = `${prefix}{L}:nodes`;
   }
 
@@ -111,6 +117,11 @@ export class RedisKeys {
   /** Set of channels in whose presence a pod has members: one of the 16 pieces, beside those of its index. */
   podPresence(podUid: string, term: string, shard: number): string {
     return `${this.podIndex(podUid, term, shard)}:ch`;
+  }
+
+  /** String: the token bucket of a user or of a key of the server API. */
+  tokens(kind: "user" | "key", name: string): string {
+    return `${this.prefix}{${tagOf(name)}}q:${kind}:${name}`;
   }
 
   static indexShard(client: string): number {

@@ -36,4 +36,6 @@ export interface ApiKeyConfig {
   readonly methods?: readonly ApiMethodName[];
   /** Globs over the channels it may name; absent: all. Methods that name no channel must then be listed in `methods`. */
   readonly channels?: readonly string[];
+  /** Requests over all gateways, as many of them at once; a batch is one. Default: no limit. */
+  readonly requestsPerSecond?: number;
 }

@@ -1,4 +1,4 @@
-/** What strangers and clients may ask of one gateway. All of it is *hot*. */
+/** What strangers and clients may ask of one gateway, and users of all of them. All of it is *hot*. */
 export interface LimitsConfig {
   /** Largest accepted frame or request body, bytes. Default 65,536. */
   readonly maxMessageBytes?: number;
@@ -25,4 +25,13 @@ export interface LimitsConfig {
   readonly maxConnectionsPerAddress?: number;
   /** How long a client stays away that went on over its limits. Default 60. */
   readonly banSeconds?: number;
+  /** `POST /emulation` of one address (of IPv6: one /64) to this process, over time and at once. Defaults 500 and 1,000: many people share one. */
+  readonly emulationRequestsPerSecond?: number;
+  readonly emulationBurst?: number;
+  /**
+   * Messages (publish, send, rpc) of one user over all its connections and all gateways, over time and at once. Default: no such
+   * limit; `userMessageBurst` is twice `userMessagesPerSecond` where it is absent.
+   */
+  readonly userMessagesPerSecond?: number;
+  readonly userMessageBurst?: number;
 }

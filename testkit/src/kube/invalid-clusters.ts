@@ -1,4 +1,5 @@
 import { invalidHooks } from "./invalid-hooks.ts";
+import { invalidLimits } from "./invalid-limits.ts";
 
 /** RealtimeClusters that the API server must refuse, each with a part of the refusal a person would read. */
 
@@ -272,11 +273,7 @@ export const invalidClusters: readonly InvalidCluster[] = [
     spec: { api: { keys: [{ name: "a", secretRef: { name: "a" }, methods: ["dance"] }] } },
     refusal: "spec.api.keys[0].methods[0]: Unsupported value",
   },
-  {
-    title: "a limit of nothing",
-    spec: { limits: { commandsPerSecond: 0 } },
-    refusal: "spec.limits.commandsPerSecond in body should be greater than or equal to 1",
-  },
+  ...invalidLimits,
   {
     title: "two API keys of one name",
     spec: { api: { keys: [1, 2].map(() => ({ name: "a", secretRef: { name: "a" } })) } },

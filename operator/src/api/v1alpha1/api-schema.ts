@@ -28,6 +28,14 @@ const apiKey = z.strictObject({
     .describe(
       "Channels that the key may name, with * and ? as in a file name; all when absent. Methods that name no channel must then be listed in methods.",
     ),
+  requestsPerSecond: z
+    .int32()
+    .min(1)
+    .max(1_000_000)
+    .exactOptional()
+    .describe(
+      "Requests with this key over all pods, as many of them at once; no limit when absent. A batch is one request.",
+    ),
 });
 
 export const api: z.ZodType<ApiSpec> = z

@@ -1,5 +1,6 @@
 /** Schema of what clients may ask of one gateway pod. */
 import { z } from "zod";
+import { rules } from "../fields.ts";
 import type { LimitsSpec } from "./gen/types.ts";
 
 const MAX_BYTES = 67_108_864;
@@ -28,5 +29,23 @@ export const limits: z.ZodType<LimitsSpec> = z
     handshakeBurst: bounded(1, 1_000_000, "Connects of one pod at once. 2000 when absent."),
     maxConnectionsPerAddress: bounded(1, 1_000_000, "Clients of one address on one pod; no limit when absent."),
     banSeconds: bounded(1, 86_400, "How long a client stays away that went on over its limits. 60 when absent."),
+    emulationRequestsPerSecond: bounded(
+      1,
+      1_000_000,
+      "POST /emulation of one address (of IPv6 one /64) to one pod. 500 when absent.",
+    ),
+    emulationBurst: bounded(1, 1_000_000, "The same at once. 1000 when absent."),
+    userMessagesPerSecond: bounded(
+      1,
+      1_000_000,
+      "Messages (publish, send, rpc) of one user over all its connections and all pods; no such limit when absent.",
+    ),
+    userMessageBurst: bounded(1, 1_000_000, "Messages of one user at once. Twice userMessagesPerSecond when absent."),
   })
-  .meta({ typeName: "LimitsSpec" });
+  .meta({
+    typeName: "LimitsSpec",
+    ...rules([
+      "!has(self.userMessageBurst) || has(self.userMessagesPerSecond)",
+      "limits.userMessageBurst must stand beside userMessagesPerSecond",
+    ]),
+  });

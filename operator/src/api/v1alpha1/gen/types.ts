@@ -251,6 +251,14 @@ export interface LimitsSpec {
   readonly maxConnectionsPerAddress?: number;
   /** How long a client stays away that went on over its limits. 60 when absent. */
   readonly banSeconds?: number;
+  /** POST /emulation of one address (of IPv6 one /64) to one pod. 500 when absent. */
+  readonly emulationRequestsPerSecond?: number;
+  /** The same at once. 1000 when absent. */
+  readonly emulationBurst?: number;
+  /** Messages (publish, send, rpc) of one user over all its connections and all pods; no such limit when absent. */
+  readonly userMessagesPerSecond?: number;
+  /** Messages of one user at once. Twice userMessagesPerSecond when absent. */
+  readonly userMessageBurst?: number;
 }
 
 export interface ApiSpec {
@@ -264,6 +272,8 @@ export interface ApiSpec {
     readonly methods?: readonly ("publish" | "broadcast" | "subscribe" | "unsubscribe" | "disconnect" | "refresh" | "revoke" | "block" | "unblock" | "presence" | "presence_stats" | "history" | "history_remove" | "channels" | "info")[];
     /** Channels that the key may name, with * and ? as in a file name; all when absent. Methods that name no channel must then be listed in methods. */
     readonly channels?: readonly string[];
+    /** Requests with this key over all pods, as many of them at once; no limit when absent. A batch is one request. */
+    readonly requestsPerSecond?: number;
   })[];
 }
 

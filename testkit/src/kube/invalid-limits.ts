@@ -1,0 +1,18 @@
+/** Sections of limits and API keys that the API server must refuse. */
+export const invalidLimits: readonly { readonly title: string; readonly spec: unknown; readonly refusal: string }[] = [
+  {
+    title: "a limit of nothing",
+    spec: { limits: { commandsPerSecond: 0 } },
+    refusal: "spec.limits.commandsPerSecond in body should be greater than or equal to 1",
+  },
+  {
+    title: "a burst of users without a rate",
+    spec: { limits: { userMessageBurst: 10 } },
+    refusal: "limits.userMessageBurst must stand beside userMessagesPerSecond",
+  },
+  {
+    title: "an API key that may never be used",
+    spec: { api: { keys: [{ name: "a", secretRef: { name: "a" }, requestsPerSecond: 0 }] } },
+    refusal: "spec.api.keys[0].requestsPerSecond in body should be greater than or equal to 1",
+  },
+];
