@@ -4,6 +4,7 @@ import { makeDelta } from "@belay/protocol";
 import { type Adapters, openLimits, openRevocations } from "./adapters.ts";
 import { createJwtVerifier, type JwtVerifier } from "./auth/jwt-verifier.ts";
 import type { ChannelTable } from "./channels/namespace.ts";
+import type { Clock } from "./clock.ts";
 import type { GatewayDeps } from "./gateway.ts";
 import type { ClientConnection, Services } from "./handlers/services.ts";
 import type { ApplicationHooks } from "./hooks/application-hooks.ts";
@@ -43,6 +44,25 @@ function openBus({ identity, log }: GatewayDeps, { broker }: Adapters): BrokerBu
   });
 }
 
+interface LimitParts extends Pick<ServiceParts, "settings" | "metrics"> {
+  readonly clock: Clock;
+  readonly hub: Hub<ClientConnection>;
+  readonly limits: ClusterLimits;
+}
+
+function limitServices(parts: LimitParts): Pick<AssembledServices, "limits" | "bans" | "admission" | "userQuota"> {
+  const { settings, clock, hub, limits, metrics } = parts;
+  const { bans, quota } = limits;
+  const admission = new Admission({
+    settings,
+    clock,
+    bans,
+    clients: () => hub.clientCount,
+    onRefused: (limit) => metrics().limited.inc({ limit }),
+  });
+  return { limits, bans, admission, userQuota: new UserQuota(settings, quota) };
+}
+
 export function assembleServices({ settings, deps, adapters, metrics, isGateClosed }: ServiceParts): AssembledServices {
   const { clock, random, log, identity } = deps;
   const { broker, registry } = adapters;
@@ -73,19 +93,8 @@ export function assembleServices({ settings, deps, adapters, metrics, isGateClos
     onFetched: (outcome) => metrics().keySetFetches.inc({ outcome }),
   });
   const limits = openLimits(settings.current, deps, bus, (outcome) => metrics().quotaCalls.inc({ outcome }));
-  const { bans, quota } = limits;
-  const admission = new Admission({
-    settings,
-    clock,
-    bans,
-    clients: () => hub.clientCount,
-    onRefused: (limit) => metrics().limited.inc({ limit }),
-  });
   return {
-    admission,
-    limits,
-    bans,
-    userQuota: new UserQuota(settings, quota),
+    ...limitServices({ settings, clock, hub, limits, metrics }),
     clock,
     log,
     settings,
