@@ -10,9 +10,11 @@ export class TcpProxy implements AsyncDisposable {
   #swallowed = new WeakSet<Socket>();
   readonly #said = new WeakMap<Socket, string>();
   #isCut = false;
+  #targetPort: number;
 
   private constructor(targetPort: number) {
-    this.#server = createServer((client) => this.#accept(client, targetPort));
+    this.#targetPort = targetPort;
+    this.#server = createServer((client) => this.#accept(client));
   }
 
   /** Started inside a test it ends with that test. */
@@ -50,15 +52,21 @@ export class TcpProxy implements AsyncDisposable {
     this.#isCut = false;
   }
 
+  /** As an address that is given to another server: open connections end, new ones reach that server. */
+  moveTo(targetPort: number): void {
+    this.#targetPort = targetPort;
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.cut();
     this.#server.close();
     await once(this.#server, "close");
   }
 
-  #accept(client: Socket, targetPort: number): void {
+  #accept(client: Socket): void {
     if (this.#isCut) return void client.destroy();
-    const server = connect(targetPort, "127.0.0.1");
+    const server = connect(this.#targetPort, "127.0.0.1");
     this.#sockets.add(client);
     client.on("data", (bytes: Buffer) => {
       // The first bytes are enough to know who it is.

@@ -123,6 +123,8 @@ export function storedOf({ data, offset, timeMs, info, tags }: StoredPublication
 /** Every promise rejects with BrokerUnavailableError in bounded time while the broker is away; nothing is queued for later. */
 export interface Broker {
   readonly connected: boolean;
+  /** Why what the broker was given may vanish by itself; absent while it may not, or where that is not known. */
+  readonly evictionRisk?: string | undefined;
   start(events: BrokerEvents): Promise<void>;
   /** Resolves once publications made from now on will be delivered here. */
   subscribe(channel: string): Promise<void>;

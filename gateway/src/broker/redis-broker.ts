@@ -4,6 +4,7 @@ import { RedisKeys } from "../redis/redis-keys.ts";
 import { DEFAULT_REDIS_BOUNDS, type RedisBounds } from "../redis/redis-options.ts";
 import type { RedisRuntime } from "../redis/redis-runtime.ts";
 import { parseRedisUrl } from "../redis/redis-url.ts";
+import { evictionRisk, memoryOf, type RedisMemory } from "../redis/redis-memory.ts";
 import { SubscriberConnection } from "../redis/subscriber-connection.ts";
 import type { Lease } from "../registry/registry.ts";
 import type {
@@ -82,6 +83,7 @@ class RedisBroker implements Broker {
   readonly #probe: LoopbackProbe;
   #events: BrokerEvents | undefined;
   #connected = false;
+  #memory: RedisMemory | undefined;
   #onceConnected: (() => void) | undefined;
 
   constructor(options: RedisBrokerOptions) {
@@ -93,7 +95,12 @@ class RedisBroker implements Broker {
     const bounds = { ...DEFAULT_REDIS_BOUNDS, ...options.bounds };
     const { clock, random, log } = options;
     const shared = { clock, random, log, address: parseRedisUrl(options.url), bounds };
-    this.#commands = new CommandConnection({ ...shared, name: "belay-publisher", onAvailable: () => this.#report() });
+    this.#commands = new CommandConnection({
+      ...shared,
+      name: "belay-publisher",
+      onAvailable: () => this.#report(),
+      onInfo: (info) => (this.#memory = memoryOf(info)),
+    });
     this.#presence = new RedisPresence({
       commands: this.#commands,
       keys: this.#keys,
@@ -133,6 +140,10 @@ class RedisBroker implements Broker {
 
   get connected(): boolean {
     return this.#connected;
+  }
+
+  get evictionRisk(): string | undefined {
+    return this.#memory === undefined ? undefined : evictionRisk(this.#memory);
   }
 
   /** Resolves when connected or after `startTimeoutMs`, whichever is first: a gateway starts without its Redis, and is not ready. */

@@ -4,25 +4,29 @@ import { redisScript, type RedisScript } from "../redis/redis-script.ts";
  * A channel's place: every script of a channel begins with it.
  *
  * An epoch promises that no offset in it was ever given out twice, and that what is stored belongs to it. After a restart or
- * failover Redis may have forgotten some, so an epoch written under another run of this Redis is not used again. The partition's
- * term `n` counts the runs: it is raised when the run id differs from the one stored, and starts from the clock so that a lost
- * `{tag}.t` never repeats a term. INFO is asked only when the caller's idea of the run differs: asking on every publish would cost
- * a third of the throughput. Whoever makes an epoch deletes the stream first: the meta may have been lost alone.
+ * failover Redis may have forgotten some, so an epoch written under another run of this Redis is not used again. A run is a process
+ * and the replication history it carries on: a primary that was a replica in between may have lost the end without a restart. The
+ * partition's term `n` counts the runs: it is raised when the run differs from the one stored, and starts from the clock so that a
+ * lost `{tag}.t` never repeats a term. INFO is asked only when the caller's idea of the run differs: asking on every publish would
+ * cost a third of the throughput. Whoever makes an epoch deletes the stream first: the meta may have been lost alone.
  *
  * KEYS  1 `{tag}.t`   2 `{tag}.m:<channel>`   3 `{tag}.s:<channel>`
- * ARGV  1 run id as the caller knows it   2 epoch to use if one is needed   3 TTL of the meta, ms
+ * ARGV  1 `<run id>:<replication id>` as the caller knows it   2 epoch to use if one is needed   3 TTL of the meta, ms
  * Leaves epoch, top (offset of the newest publication) and isNew.
  */
 const PLACE = `
-local partition = redis.call('HMGET', KEYS[1], 'run', 'n')
-local run, term = partition[1], partition[2]
+local partition = redis.call('HMGET', KEYS[1], 'run', 'n', 'id')
+local run, term, id = partition[1], partition[2], partition[3]
 local time = redis.call('TIME')
-if run ~= ARGV[1] then
+if not run or not id or run .. ':' .. id ~= ARGV[1] then
   local current = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
-  if run ~= current then
+  local currentId = string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)')
+  if run ~= current or (id and id ~= currentId) then
     local clock = time[1] * 1000 + math.floor(time[2] / 1000)
     term = string.format('%.0f', math.max(clock, (tonumber(term) or 0) + 1))
-    redis.call('HSET', KEYS[1], 'run', current, 'n', term)
+    redis.call('HSET', KEYS[1], 'run', current, 'n', term, 'id', currentId)
+  elseif not id then
+    redis.call('HSET', KEYS[1], 'id', currentId)
   end
 end
 local meta = redis.call('HMGET', KEYS[2], 'e', 'o', 'n')

@@ -13,6 +13,7 @@ export interface MetricSources {
   readonly clients: () => number;
   readonly channels: () => number;
   readonly isBrokerConnected: () => boolean;
+  readonly isEvicting: () => boolean;
   readonly isLeaseHeld: () => boolean;
   readonly isDraining: () => boolean;
   readonly isConfigRefused: () => boolean;
@@ -119,6 +120,7 @@ export class Metrics {
     gauge("clients", "Connected clients.", sources.clients);
     gauge("channels", "Channels with a subscriber here.", sources.channels);
     gauge("broker_connected", "1 while the broker is reached.", sources.isBrokerConnected);
+    gauge("redis_may_evict", "1 while Redis may drop keys to save memory.", sources.isEvicting);
     gauge("lease_held", "1 while the ownership lease is renewed.", sources.isLeaseHeld);
     gauge("token_keys", "Keys that tokens may be signed with.", sources.tokenKeys);
     gauge("revocations", "Revocations and blocks known here.", sources.revocations);

@@ -22,3 +22,8 @@ test.each<[string, Partial<NodeState>, string]>([
 ])("[RV3] ready or not when %s", (_title, difference, notReadyReason) => {
   expect(loadReport({ ...state, ...difference })).toMatchObject({ ready: notReadyReason === "", notReadyReason });
 });
+
+test("[FN3] the report tells of a Redis that may evict keys, and says nothing otherwise", () => {
+  expect(loadReport({ ...state, evictionRisk: "why" })).toMatchObject({ redisEvicts: "why" });
+  expect(loadReport({ ...state, evictionRisk: undefined })).not.toHaveProperty("redisEvicts");
+});

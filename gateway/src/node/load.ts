@@ -7,6 +7,8 @@ export interface NodeState {
   /** Sockets there are. */
   readonly connections: number;
   readonly brokerConnected: boolean;
+  /** Why Redis may drop keys that nobody removed. */
+  readonly evictionRisk?: string | undefined;
   /** The broker was reached at least once since the start. */
   readonly brokerSeen: boolean;
   /** The list was read at least once since the start: before, a revoked token would be let in. */
@@ -34,6 +36,7 @@ export function loadReport(state: NodeState): LoadReport {
     ready: reason === "",
     notReadyReason: reason,
     brokerConnected: state.brokerConnected,
+    ...(state.evictionRisk !== undefined && { redisEvicts: state.evictionRisk }),
     drain: state.drain,
     config: shortened(state.config),
   };

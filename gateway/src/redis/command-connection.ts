@@ -12,6 +12,8 @@ export interface CommandConnectionOptions extends RedisRuntime {
   readonly bounds: RedisBounds;
   /** Called when commands can be sent again, and when they no longer can. */
   readonly onAvailable: (available: boolean) => void;
+  /** The answer of INFO (server, replication, memory, stats), at each connect and once a second. Without it INFO is read at connects only. */
+  readonly onInfo?: (info: string) => void;
 }
 
 /** A script call or a plain command of a batch. */
@@ -21,6 +23,9 @@ export type BatchCommand =
 
 /** Unanswered pings in a row after which the socket itself is given up. */
 const PINGS_BEFORE_REBUILD = 3;
+/** A primary can be demoted and promoted again without this connection breaking; its replication id tells. */
+const INFO_INTERVAL_MS = 1_000;
+const INFO_SECTIONS = ["server", "replication", "memory", "stats"];
 
 /**
  * A connection for commands that is either available or fails at once. A command that times out makes it unavailable until a
@@ -34,6 +39,7 @@ export class CommandConnection {
   #lostLogged = false;
   #missedPings = 0;
   #pingTimer: NodeJS.Timeout | undefined;
+  #infoTimer: NodeJS.Timeout | undefined;
   #runId = "";
   /** Scripts that this server process has, as far as is known. */
   readonly #loaded = new Set<string>();
@@ -52,7 +58,7 @@ export class CommandConnection {
     return this.#available;
   }
 
-  /** Run id of the Redis process behind this connection, as read when it was connected. */
+  /** What Redis runs behind this connection: `<run id>:<replication id>`, as read last. */
   get runId(): string {
     return this.#runId;
   }
@@ -133,6 +139,7 @@ export class CommandConnection {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#pingTimer);
+    clearTimeout(this.#infoTimer);
     this.#available = false;
     this.#redis.disconnect();
   }
@@ -180,11 +187,34 @@ export class CommandConnection {
   /** Connected: learn which process this is before anything else is sent. */
   async #examine(): Promise<void> {
     try {
-      const info = await this.#redis.info("server");
-      this.#runId = /run_id:(\w+)/.exec(info)?.[1] ?? "";
+      await this.#readInfo();
       this.#gain();
     } catch {
       this.rebuild();
+    }
+  }
+
+  async #readInfo(): Promise<void> {
+    const info = await this.#redis.info(...INFO_SECTIONS);
+    const run = /run_id:(\w+)/.exec(info)?.[1] ?? "";
+    const replication = /master_replid:(\w+)/.exec(info)?.[1] ?? "";
+    this.#runId = `${run}:${replication}`;
+    this.#options.onInfo?.(info);
+  }
+
+  #armInfo(): void {
+    if (this.#options.onInfo === undefined) return;
+    clearTimeout(this.#infoTimer);
+    this.#infoTimer = setTimeout(() => void this.#readInfoAgain(), INFO_INTERVAL_MS);
+  }
+
+  async #readInfoAgain(): Promise<void> {
+    if (!this.#available) return;
+    try {
+      await this.#readInfo();
+      if (this.#available) this.#armInfo();
+    } catch (error) {
+      this.#unavailable(error);
     }
   }
 
@@ -192,6 +222,7 @@ export class CommandConnection {
     if (this.#closed || this.#available) return;
     this.#missedPings = 0;
     this.#available = true;
+    this.#armInfo();
     if (this.#lostLogged) this.#options.log.info(this.#fields(), "Redis is reachable again");
     this.#lostLogged = false;
     this.#options.onAvailable(true);
@@ -199,6 +230,7 @@ export class CommandConnection {
 
   #lose(reason: string): void {
     clearTimeout(this.#pingTimer);
+    clearTimeout(this.#infoTimer);
     this.#pingTimer = undefined;
     this.#loaded.clear();
     if (this.#closed) return;

@@ -42,6 +42,7 @@ const loadReport: z.ZodType<LoadReport> = z.object({
   ready: z.boolean(),
   notReadyReason: z.string(),
   brokerConnected: z.boolean(),
+  redisEvicts: z.string().exactOptional(),
   drain,
   config: config.exactOptional(),
 });
@@ -152,8 +153,9 @@ function signature({
   connections,
   ready,
   brokerConnected,
+  redisEvicts,
   drain: { state, remaining },
   config: own,
 }: LoadReport): string {
-  return `${connections} ${ready} ${brokerConnected} ${state} ${remaining} ${own?.hash} ${own?.refused?.hash}`;
+  return `${connections} ${ready} ${brokerConnected} ${redisEvicts} ${state} ${remaining} ${own?.hash} ${own?.refused?.hash}`;
 }

@@ -5,6 +5,7 @@ import { configApplied, configRefusal } from "./config.ts";
 import { clientEndpoint } from "./endpoint.ts";
 import type { Judgement } from "./judgement.ts";
 import type { Observed, ObservedRevision } from "./observed.ts";
+import { evictionMessage } from "./redis-condition.ts";
 import { activePods, connectionsOf, gatedPods, openPods, readyOpenPods } from "./pods.ts";
 import { findRevision } from "./rollout.ts";
 
@@ -166,6 +167,8 @@ function redisReady({ observed }: ConditionInput): Judgement {
   if (redis.type === "managed" && observed.redisReadyPods === 0)
     return no("Starting", "the managed Redis is not ready");
   if (reports.length === 0) return verdict("RedisReady", "Unknown")("NoReport", "no gateway pod has reported yet");
+  const evicts = evictionMessage(observed.revisions.flatMap(activePods));
+  if (evicts !== undefined) return no("EvictsKeys", evicts);
   return yes("Connected", `${reports.length} pods reach Redis`);
 }
 

@@ -12,6 +12,8 @@ export interface LoadReport {
   readonly notReadyReason: string;
   /** Whether this pod reaches its broker; `true` for the memory broker. */
   readonly brokerConnected: boolean;
+  /** Why Redis may drop keys that nobody removed: its policy and how many it did. Absent while it keeps everything. */
+  readonly redisEvicts?: string;
   readonly drain: DrainStatus;
   /** Absent from gateways older than this field. */
   readonly config?: ConfigReport;
