@@ -1,7 +1,7 @@
 /** What a method of the server API is: the schema of its request, which is also its documentation, and what it does. */
 import { ERROR, type ErrorReply, rawMember, withoutNewlines } from "@belay/protocol";
 import type { z } from "zod";
-import type { Revocations } from "../auth/verifier.ts";
+import { RevocationLimitError, type Revocations } from "../auth/verifier.ts";
 import { type Broker, BrokerUnavailableError } from "../broker/broker.ts";
 import type { ChannelTable, Namespace } from "../channels/namespace.ts";
 import type { Clock } from "../clock.ts";
@@ -44,12 +44,13 @@ export function badRequest(message: string): { readonly error: ErrorReply } {
   return { error: { ...ERROR.badRequest, message } };
 }
 
-/** A temporary error while the broker is away. */
+/** A temporary error while the broker is away, and a clear one where no more can be stored. */
 export async function attempt(work: Promise<ApiResult>): Promise<ApiResult> {
   try {
     return await work;
   } catch (error) {
     if (error instanceof BrokerUnavailableError) return { error: ERROR.internal };
+    if (error instanceof RevocationLimitError) return { error: { ...ERROR.limitExceeded, message: error.message } };
     throw error;
   }
 }

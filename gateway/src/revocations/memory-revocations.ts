@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import type { Revocation, Revocations } from "../auth/verifier.ts";
+import { MAX_REVOCATIONS, type Revocation, RevocationLimitError, type Revocations } from "../auth/verifier.ts";
 import { blockId, entryOf, type RevocationEntry, revocationOf, RevocationTable } from "./revocation-table.ts";
 
 /** Revocations of a single node: gone with it. */
@@ -25,7 +25,9 @@ export class MemoryRevocations implements Revocations {
   }
 
   async add(revocation: Revocation): Promise<void> {
-    this.#put(entryOf(revocation, this.#nowMs() / 1000));
+    const entry = entryOf(revocation, this.#nowMs() / 1000);
+    if (this.#table.get(entry.id) === undefined && !this.#hasRoom()) throw new RevocationLimitError();
+    this.#put(entry);
   }
 
   async unblock(user: string): Promise<void> {
@@ -45,8 +47,14 @@ export class MemoryRevocations implements Revocations {
     // Nothing to give back.
   }
 
-  #put(entry: RevocationEntry): void {
+  /** Looks for what ended only when it must: that is a walk through all. */
+  #hasRoom(): boolean {
+    if (this.#table.size < MAX_REVOCATIONS) return true;
     this.#table.prune(this.#nowMs() / 1000);
+    return this.#table.size < MAX_REVOCATIONS;
+  }
+
+  #put(entry: RevocationEntry): void {
     const stamp = Math.max(this.#nowMs(), (this.#table.get(entry.id)?.stamp ?? 0) + 1);
     this.#table.put({ ...entry, stamp });
     const revocation = revocationOf(this.#table.get(entry.id) ?? entry);
