@@ -2,6 +2,9 @@ import { expect, test } from "vitest";
 import { decodeJsonFrame as decodeBytes } from "./json-decode.ts";
 import { MAX_COMMANDS_PER_FRAME, MAX_NESTING } from "./limits.ts";
 
+/** CPU time of this thread: by the clock a busy machine takes longer. */
+const cpuMs = (): number => process.threadCpuUsage().user / 1000;
+
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const decodeJsonFrame = (text: string) => decodeBytes(bytes(text));
 const nested = (levels: number): string => "[".repeat(levels) + "]".repeat(levels);
@@ -109,8 +112,8 @@ const slow: readonly (readonly [string, (index: number) => string, string, strin
 test.each(slow)("[FRM5] 64 KiB of %s are decoded without a stall", (_title, part, head, tail) => {
   const parts = Array.from({ length: Math.floor(65_000 / (part(9999).length + 1)) }, (_, index) => part(index));
   const input = bytes(head + parts.join(",") + tail);
-  const startMs = performance.now();
+  const startMs = cpuMs();
   expect(decodeBytes(input)).toMatchObject({ ok: true });
   // Quadratic work took 7 s, linear work takes 30 ms.
-  expect(performance.now() - startMs).toBeLessThan(1000);
+  expect(cpuMs() - startMs).toBeLessThan(1000);
 });

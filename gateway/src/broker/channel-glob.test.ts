@@ -2,6 +2,9 @@ import { fc } from "@fast-check/vitest";
 import { expect, test } from "vitest";
 import { matchesGlob } from "./channel-glob.ts";
 
+/** CPU time of this thread: by the clock a busy machine takes longer. */
+const cpuMs = (): number => process.threadCpuUsage().user / 1000;
+
 test("[BR27] a glob knows * and ? and nothing else", () => {
   const matches: readonly (readonly [string, string, boolean])[] = [
     ["", "", true],
@@ -33,7 +36,7 @@ test("[BR27] a glob finds what a regular expression would, and takes no longer f
     }),
     { seed: 27, numRuns: 5_000 },
   );
-  const startedMs = performance.now();
+  const startedMs = cpuMs();
   expect(matchesGlob(`${"*a".repeat(120)}b`, "a".repeat(255))).toBe(false);
-  expect(performance.now() - startedMs).toBeLessThan(200);
+  expect(cpuMs() - startedMs).toBeLessThan(200);
 });

@@ -4,6 +4,9 @@ import { checkConfig } from "../config.ts";
 import { compileNamespaces } from "./compile-namespaces.ts";
 import type { ChannelLookup, ChannelTable } from "./namespace.ts";
 
+/** CPU time of this thread: by the clock a busy machine takes longer. */
+const cpuMs = (): number => process.threadCpuUsage().user / 1000;
+
 async function table(channels: ChannelsConfig): Promise<ChannelTable> {
   const checked = checkConfig({ channels });
   if (!checked.ok) throw new Error(checked.problems.join("; "));
@@ -71,9 +74,9 @@ test("[CHN2] a name fits one of the patterns as a whole, without its marks", asy
 test("[CHN2] a hostile name costs no time: expressions that backtrack elsewhere are linear here", async () => {
   const channels = await table({ namespaces: [{ name: "x", namePatterns: ["(a+)+", "(a|aa)*b", "(.*)*c"] }] });
   const name = `x:${"a".repeat(250)}!`;
-  const startMs = performance.now();
+  const startMs = cpuMs();
   for (let round = 0; round < 100; round++) expect(channels.find(name).ok).toBe(false);
-  expect(performance.now() - startMs).toBeLessThan(1_000);
+  expect(cpuMs() - startMs).toBeLessThan(1_000);
 });
 
 test("[CFG1] every problem of the namespaces is told at once, by its key", async () => {

@@ -4,6 +4,9 @@ import type { NamespaceRules } from "../config/channels.ts";
 import { compilePayloadCheck, type PayloadCheck } from "./payload-check.ts";
 import { SchemaCompiler } from "./payload-schema.ts";
 
+/** CPU time of this thread: by the clock a busy machine takes longer. */
+const cpuMs = (): number => process.threadCpuUsage().user / 1000;
+
 type Payload = NamespaceRules["payload"];
 
 function check(payload: Partial<Payload>): PayloadCheck {
@@ -120,10 +123,10 @@ test("[CHN7] no payload makes a check slow: patterns are linear, unique lists sh
     items: { type: "string", pattern: "^(([a-z])+.)+[A-Z]([a-z])+$" },
   };
   const checker = check({ schema });
-  const startMs = performance.now();
+  const startMs = cpuMs();
   verdict(checker, JSON.stringify(["a".repeat(60_000)]));
   verdict(checker, JSON.stringify(Array.from({ length: 20_000 }, (_, n) => n)));
-  expect(performance.now() - startMs).toBeLessThan(1_000);
+  expect(cpuMs() - startMs).toBeLessThan(1_000);
 });
 
 const html = check({ sanitize: [{ path: "/text" }, { path: "/blocks/*/html", allowedTags: ["b"] }] });
@@ -166,9 +169,9 @@ test("[CHN8] sanitizing takes bounded time, whatever the markup", () => {
     `<a href="${"java\tscript:".repeat(5_000)}">`,
   ];
   for (const text of hostile) {
-    const startMs = performance.now();
+    const startMs = cpuMs();
     verdict(html, JSON.stringify({ text }));
-    expect(performance.now() - startMs).toBeLessThan(1_000);
+    expect(cpuMs() - startMs).toBeLessThan(1_000);
   }
 });
 
