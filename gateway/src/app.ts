@@ -19,6 +19,7 @@ import { handle } from "./handlers/index.ts";
 import { NamespaceFollower } from "./handlers/follow-namespaces.ts";
 import { obeyRevocations } from "./handlers/obey-revocations.ts";
 import { certificateEnd } from "./config/certificate.ts";
+import { takeoverEvents } from "./handlers/obey-takeovers.ts";
 import { obeyClientControl } from "./handlers/obey-client-control.ts";
 import { describeNode } from "./node/describe-node.ts";
 import { controlRoutes } from "./http/control-server.ts";
@@ -26,7 +27,6 @@ import { healthRoutes } from "./http/health.ts";
 import { closeServer, createHttpServer, listen, type Route } from "./http/http-server.ts";
 import { Metrics } from "./http/metrics.ts";
 import { tellJoinLeave } from "./hub/join-leave.ts";
-import type { RegistryEvents } from "./registry/registry.ts";
 import type { NodeState } from "./node/load.ts";
 import type { Settings, SettingsSource } from "./settings.ts";
 import type { Socket } from "./transport/socket.ts";
@@ -114,7 +114,7 @@ class GatewayApp implements Gateway {
     this.#services.presence.start();
     await Promise.all([
       broker.start(this.#brokerEvents()),
-      registry.start(this.#registryEvents()),
+      registry.start({ ...takeoverEvents(this.#services), onLease: () => void this.#services.presence.renew() }),
       this.#services.revocations.start(),
       this.#services.limits.start(),
     ]);
@@ -203,10 +203,6 @@ class GatewayApp implements Gateway {
         this.#deps.log.info({ isConnected }, "broker connection changed");
       },
     };
-  }
-
-  #registryEvents(): RegistryEvents {
-    return { onLease: () => void this.#services.presence.renew() };
   }
 
   #onSettings(settings: Settings): void {

@@ -6,6 +6,7 @@ import { createJwtVerifier, type JwtVerifier } from "./auth/jwt-verifier.ts";
 import type { ChannelTable } from "./channels/namespace.ts";
 import type { Clock } from "./clock.ts";
 import type { GatewayDeps } from "./gateway.ts";
+import { obeyChallenges } from "./handlers/obey-challenges.ts";
 import type { ClientConnection, Services } from "./handlers/services.ts";
 import type { ApplicationHooks } from "./hooks/application-hooks.ts";
 import { openHooks } from "./hooks/open-hooks.ts";
@@ -16,7 +17,10 @@ import { Admission } from "./limits/admission.ts";
 import type { ClusterLimits } from "./limits/cluster-limits.ts";
 import { UserQuota } from "./limits/user-quota.ts";
 import { BrokerBus } from "./node/broker-bus.ts";
+import type { NodeBus } from "./node/node-bus.ts";
+import { UserConnections } from "./node/user-connections.ts";
 import { PresenceKeeper } from "./presence/presence-keeper.ts";
+import type { Registry } from "./registry/registry.ts";
 import type { SettingsSource } from "./settings.ts";
 
 export interface ServiceParts {
@@ -44,14 +48,18 @@ function openBus({ identity, log }: GatewayDeps, { broker }: Adapters): BrokerBu
   });
 }
 
+type LimitServices = "limits" | "bans" | "admission" | "userQuota" | "userConnections";
+
 interface LimitParts extends Pick<ServiceParts, "settings" | "metrics"> {
   readonly clock: Clock;
   readonly hub: Hub<ClientConnection>;
   readonly limits: ClusterLimits;
+  readonly registry: Registry;
+  readonly bus: NodeBus;
 }
 
-function limitServices(parts: LimitParts): Pick<AssembledServices, "limits" | "bans" | "admission" | "userQuota"> {
-  const { settings, clock, hub, limits, metrics } = parts;
+function limitServices(parts: LimitParts): Pick<AssembledServices, LimitServices> {
+  const { settings, clock, hub, limits, registry, bus, metrics } = parts;
   const { bans, quota } = limits;
   const admission = new Admission({
     settings,
@@ -60,7 +68,13 @@ function limitServices(parts: LimitParts): Pick<AssembledServices, "limits" | "b
     clients: () => hub.clientCount,
     onRefused: (limit) => metrics().limited.inc({ limit }),
   });
-  return { limits, bans, admission, userQuota: new UserQuota(settings, quota) };
+  const userConnections = new UserConnections({
+    limits: () => settings.current.config.limits,
+    registry,
+    bus,
+    onRefused: () => metrics().limited.inc({ limit: "user" }),
+  });
+  return { limits, bans, admission, userQuota: new UserQuota(settings, quota), userConnections };
 }
 
 export function assembleServices({ settings, deps, adapters, metrics, isGateClosed }: ServiceParts): AssembledServices {
@@ -93,8 +107,9 @@ export function assembleServices({ settings, deps, adapters, metrics, isGateClos
     onFetched: (outcome) => metrics().keySetFetches.inc({ outcome }),
   });
   const limits = openLimits(settings.current, deps, bus, (outcome) => metrics().quotaCalls.inc({ outcome }));
+  obeyChallenges({ bus, hub });
   return {
-    ...limitServices({ settings, clock, hub, limits, metrics }),
+    ...limitServices({ settings, clock, hub, limits, registry, bus, metrics }),
     clock,
     log,
     settings,

@@ -23,7 +23,7 @@ export {
 export type { RedisLog, RedisRuntime } from "./redis/redis-runtime.ts";
 export { createLog } from "./log.ts";
 export type { LeaseTiming } from "./registry/redis-lease.ts";
-export type { LiveNode, Owner, Registry, RegistryEntry } from "./registry/registry.ts";
+export type { Contest, LiveNode, Owner, Registry, RegistryEntry } from "./registry/registry.ts";
 export {
   openRedisRegistry,
   type RedisRegistryHooks,

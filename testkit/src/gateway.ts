@@ -110,6 +110,7 @@ class GatewayFiles implements AsyncDisposable {
         bytesPerSecond: 100_000_000,
         emulationRequestsPerSecond: 100_000,
         emulationBurst: 100_000,
+        maxConnectionsPerUser: 0,
         ...config.limits,
       },
       api: { keyFile: this.#path("api-key"), ...config.api },

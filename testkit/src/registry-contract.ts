@@ -119,6 +119,39 @@ export function registryContract({ name, nodes, openMedium }: RegistrySubject): 
       );
     });
 
+    test("[RG20] a claim is granted while the user has fewer others than the limit, and names who holds the places otherwise", async () => {
+      const user = fresh();
+      const claim = async (registry: Registry, client: string, limit: number, notCounted: readonly string[] = []) =>
+        registry.claim({ user, client, limit, notCounted });
+      expect(await claim(here, "a", 2)).toEqual({ isGranted: true });
+      expect(await claim(there, "b", 2)).toEqual({ isGranted: true });
+      expect(clients(await there.owners(user))).toEqual(["a", "b"]);
+      const refused = await claim(there, "c", 2);
+      expect(refused.isGranted ? [] : clients(refused.holders)).toEqual(["a", "b"]);
+      // Who is there already needs no second place.
+      expect(await claim(here, "a", 2)).toEqual({ isGranted: true });
+      expect(await claim(there, "c", 2, ["a"])).toEqual({ isGranted: true });
+      there.remove({ user, client: "b" });
+      there.remove({ user, client: "c" });
+      await there.flush(2_000);
+      expect(await claim(there, "d", 2)).toEqual({ isGranted: true });
+      here.remove({ user, client: "a" });
+      there.remove({ user, client: "d" });
+      await Promise.all([here.flush(2_000), there.flush(2_000)]);
+      expect(await here.owners(user)).toEqual([]);
+    });
+
+    test("[RG20] of those who claim at once so many are granted as there are places", async () => {
+      const user = fresh();
+      const claims = await Promise.all(
+        Array.from({ length: 40 }, (_, n) =>
+          (n % 2 === 0 ? here : there).claim({ user, client: `c${n}`, limit: 7, notCounted: [] }),
+        ),
+      );
+      expect(claims.filter(({ isGranted }) => isGranted)).toHaveLength(7);
+      expect(await here.owners(user)).toHaveLength(7);
+    });
+
     test("[RG6] a started registry holds its lease", () => {
       expect([here.leaseHeld, there.leaseHeld]).toEqual([true, true]);
     });

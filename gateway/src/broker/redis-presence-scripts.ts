@@ -48,9 +48,11 @@ for index = 1, 3 do redis.call('PEXPIRE', KEYS[index], ttl) end
 return 0
 `);
 
-/** ARGV  1 client */
+/** What another pod wrote stays: it has taken the client over. ARGV  1 client   2 pod uid or '' */
 export const REMOVE_PRESENCE_SCRIPT: RedisScript = redisScript(`${EXPIRE_SOME}
-remove(ARGV[1])
+local value = ARGV[2] ~= '' and redis.call('HGET', KEYS[1], ARGV[1])
+local uid = value and string.match(value, '^%d+:%d+:[01]:(%S+) ')
+if not uid or uid == ARGV[2] then remove(ARGV[1]) end
 return 0
 `);
 

@@ -1,5 +1,6 @@
 import type { CommandConnection } from "../redis/command-connection.ts";
 import { RedisKeys } from "../redis/redis-keys.ts";
+import { formatOwner } from "../registry/redis-registry-rows.ts";
 import type { Lease } from "../registry/registry.ts";
 import { BrokerUnavailableError, type PresenceMember, type PresenceStats } from "./broker.ts";
 import {
@@ -37,13 +38,16 @@ export class RedisPresence {
     const { client, user, info, tellsLeave } = member;
     const lease = this.#options.lease();
     const indexed = lease === undefined ? undefined : this.#index(channel, lease);
-    const owner = lease === undefined ? "" : presenceOwner(lease);
+    const owner = lease === undefined ? "" : formatOwner(lease);
     const args = [client, user, info, ttlMs, tellsLeave === true ? 1 : 0, owner];
     await Promise.all([indexed, this.#commands.run(ADD_PRESENCE_SCRIPT, this.#keys.presence(channel), args)]);
   }
 
   async remove(channel: string, client: string, isLastHere: boolean): Promise<void> {
-    const removed = this.#commands.run(REMOVE_PRESENCE_SCRIPT, this.#keys.presence(channel), [client]);
+    const removed = this.#commands.run(REMOVE_PRESENCE_SCRIPT, this.#keys.presence(channel), [
+      client,
+      this.#options.lease()?.podUid ?? "",
+    ]);
     await Promise.all([removed, isLastHere ? this.#unindex(channel) : undefined]);
   }
 
@@ -99,11 +103,6 @@ export class RedisPresence {
     }
     return { cursor: cursor.toString(), members };
   }
-}
-
-/** As the members' values name a lease. */
-export function presenceOwner({ podUid, term }: Lease): string {
-  return `${podUid} ${term}`;
 }
 
 interface Page {

@@ -1,3 +1,4 @@
+import type { ConnectionLimitPolicy } from "@belay/protocol/control";
 import { z } from "zod";
 
 /** Bounds on what strangers and clients may ask of one gateway. */
@@ -15,6 +16,8 @@ export interface Limits {
   readonly handshakesPerSecond: number;
   readonly handshakeBurst: number;
   readonly maxConnectionsPerAddress?: number;
+  readonly maxConnectionsPerUser: number;
+  readonly connectionLimitPolicy: ConnectionLimitPolicy;
   readonly banSeconds: number;
   readonly emulationRequestsPerSecond: number;
   readonly emulationBurst: number;
@@ -46,6 +49,8 @@ export const limits: z.ZodType<Limits> = z
     handshakesPerSecond: integer(1, 100_000).default(1000),
     handshakeBurst: integer(1, 1_000_000).default(2000),
     maxConnectionsPerAddress: integer(1, 1_000_000).exactOptional(),
+    maxConnectionsPerUser: integer(0, 10_000).default(5),
+    connectionLimitPolicy: z.enum(["Reject", "ReplaceOldest"], "must be Reject or ReplaceOldest").default("Reject"),
     banSeconds: integer(1, 86_400).default(60),
     emulationRequestsPerSecond: integer(1, MAX_RATE).default(500),
     emulationBurst: integer(1, MAX_RATE).default(1000),

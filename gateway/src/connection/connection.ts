@@ -69,6 +69,7 @@ export class Connection implements ClientConnection, SocketEvents {
   readonly sink: LineSink;
   /** When the client last sent a command; a drain closes the idle ones first. */
   lastCommandMs: number;
+  framesReceived = 0;
   emulatedHeaders: ReadonlyMap<string, string> = NO_HEADERS;
   readonly #deps: ConnectionDeps;
   readonly #outbox: Outbox;
@@ -127,6 +128,7 @@ export class Connection implements ClientConnection, SocketEvents {
     const { clock, settings } = this.#deps.services;
     const nowMs = clock.nowMs();
     this.#heartbeat.seen(nowMs);
+    this.framesReceived += 1;
     if (data.length > settings.current.config.limits.maxMessageBytes) this.#refuseFrame("LIM1", CLOSE.messageTooBig);
     else if (isBinary !== this.socket.framing.isBinary) this.#refuseFrame("FRM1", CLOSE.badRequest);
     else this.#onFrame(data, nowMs);
@@ -176,6 +178,10 @@ export class Connection implements ClientConnection, SocketEvents {
     this.replyError(id, error);
   }
 
+  ping(): void {
+    this.#queue(this.codec.ping);
+  }
+
   renew(identity: Identity): void {
     if (this.#session.state !== "connected") return;
     this.#session = { state: "connected", identity };
@@ -219,7 +225,7 @@ export class Connection implements ClientConnection, SocketEvents {
       },
       expectsPong: !this.socket.isUnidirectional,
       onStale: () => this.close(CLOSE.stale),
-      onPing: () => this.#queue(this.codec.ping),
+      onPing: () => this.ping(),
       onNoPong: () => this.close(CLOSE.noPong),
     });
   }

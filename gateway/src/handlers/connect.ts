@@ -49,7 +49,23 @@ function admit(
     return undefined;
   }
   const identity: Identity = { ...claims, client };
-  const accepting = { connection, command, identity, data: identified.data };
+  const accepting = { connection, command, identity, data: identified.data, subs };
+  const claim = services.userConnections.claim(identity);
+  return claim === undefined
+    ? seat(accepting, services)
+    : claim.then((isGranted) => claimed(accepting, isGranted, services));
+}
+
+/** The user's limit was asked: a place that the client does not take is given back (LIM20). */
+async function claimed(accepting: Seating, isGranted: boolean, services: Services): Promise<void> {
+  const { connection, command, identity } = accepting;
+  if (isGranted && connection.isOpen) await seat(accepting, services);
+  else if (connection.isOpen) connection.refuse(command.id, ERROR.tooManyRequests);
+  if (isGranted && connection.identity === undefined) services.userConnections.release(identity);
+}
+
+function seat({ subs, ...accepting }: Seating, services: Services): Promise<void> | undefined {
+  const { connection, command } = accepting;
   if (connection.socket.isUnidirectional && command.subs !== undefined)
     return acceptNamed({ ...accepting, subs }, services);
   if (subs !== undefined && subs.size > 0) return acceptSubscribed({ ...accepting, subs }, services);
@@ -65,10 +81,9 @@ interface Accepting {
   readonly data: Buffer | undefined;
 }
 
-async function acceptNamed(
-  accepting: Accepting & { readonly subs: ReadonlyMap<string, ServerSubscription> | undefined },
-  services: Services,
-): Promise<void> {
+type Seating = Accepting & { readonly subs: ReadonlyMap<string, ServerSubscription> | undefined };
+
+async function acceptNamed(accepting: Seating, services: Services): Promise<void> {
   const { connection, command } = accepting;
   const named = await namedSubscriptions({ ...accepting, granted: accepting.subs ?? new Map() }, services);
   if (!connection.isOpen) return undefined;

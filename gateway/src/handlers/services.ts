@@ -12,6 +12,7 @@ import type { Admission } from "../limits/admission.ts";
 import type { Bans } from "../limits/bans.ts";
 import type { UserQuota } from "../limits/user-quota.ts";
 import type { NodeBus } from "../node/node-bus.ts";
+import type { UserConnections } from "../node/user-connections.ts";
 import type { PresenceKeeper } from "../presence/presence-keeper.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Identity } from "../session/session.ts";
@@ -32,6 +33,8 @@ export interface ClientConnection extends HubClient {
   /** Secret of this connection, in its connect reply only; another than the client id, which other clients see. */
   readonly session: string;
   readonly isOpen: boolean;
+  /** Frames that the client has sent. */
+  readonly framesReceived: number;
   readonly identity: Identity | undefined;
   readonly socket: ConnectionSocket;
   readonly codec: Codec;
@@ -47,6 +50,8 @@ export interface ClientConnection extends HubClient {
   accept(identity: Identity, first: Reply | Push): void;
   /** Connect failed; whatever the client sends from now on is dropped. */
   refuse(id: number, error: ErrorReply): void;
+  /** Asks the client to show that it is there. */
+  ping(): void;
   /** A refreshed token: the identity's new end, and what else it says. */
   renew(identity: Identity): void;
   /** Ends the connection when the time is over and nothing renewed it. */
@@ -77,6 +82,7 @@ export interface Services {
   readonly admission: Admission;
   readonly bans: Bans;
   readonly userQuota: UserQuota;
+  readonly userConnections: UserConnections;
   /** Name of this node in connect replies: the pod's UID. */
   readonly nodeId: string;
   readonly newClientId: () => string;

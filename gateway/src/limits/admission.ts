@@ -4,7 +4,7 @@ import type { Bans } from "./bans.ts";
 import { TokenBucket } from "./token-bucket.ts";
 
 /** Why a client has to come back later. */
-export type AdmissionLimit = "connections" | "handshakes" | "address" | "ban";
+export type AdmissionLimit = "connections" | "handshakes" | "address" | "user" | "ban";
 
 export interface AdmissionOptions {
   readonly settings: SettingsSource;

@@ -1,4 +1,4 @@
-import type { LiveNode, Owner, Registry, RegistryEntry } from "./registry.ts";
+import type { Claim, ClaimRequest, LiveNode, Owner, Registry, RegistryEntry } from "./registry.ts";
 
 /** The registry of a single node: it owns whatever is connected. */
 export class MemoryRegistry implements Registry {
@@ -32,6 +32,17 @@ export class MemoryRegistry implements Registry {
   remove({ user, client }: RegistryEntry): void {
     const clients = this.#users.get(user);
     if (clients?.delete(client) === true && clients.size === 0) this.#users.delete(user);
+  }
+
+  claim({ user, client, limit, notCounted }: ClaimRequest): Promise<Claim> {
+    const others = [...(this.#users.get(user) ?? [])].filter((one) => one !== client && !notCounted.includes(one));
+    if (others.length < limit) {
+      this.add({ user, client });
+      return Promise.resolve({ isGranted: true });
+    }
+    // In the order in which they came.
+    const holders = others.map((one, sinceMs) => ({ client: one, podUid: this.#node.podUid, sinceMs }));
+    return Promise.resolve({ isGranted: false, holders });
   }
 
   owners(user: string): Promise<readonly Owner[]> {

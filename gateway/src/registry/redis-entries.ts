@@ -9,8 +9,16 @@ export interface EntryChanges {
   readonly removed: readonly RegistryEntry[];
 }
 
+/** Of a write: `superseded` where a newer owner has the client; the former owner's pod where there was one. */
+export type PutOutcome = "superseded" | { readonly formerPodUid: string } | undefined;
+
+function outcomeOf(reply: unknown): PutOutcome {
+  if (reply === 0) return "superseded";
+  return typeof reply === "string" ? { formerPodUid: reply } : undefined;
+}
+
 /** Handover counts it up; a connection begins at 1. */
-const FIRST_GENERATION = 1;
+export const FIRST_GENERATION = 1;
 
 /**
  * The index is written before the entry and deleted after it, in separate round trips because the keys may be on different nodes
@@ -21,9 +29,11 @@ export async function writeEntries(
   keys: RedisKeys,
   lease: Lease,
   { added, removed }: EntryChanges,
-): Promise<void> {
+): Promise<readonly PutOutcome[]> {
   await commands.batch([...indexWrites(keys, lease, added), ...removed.map((entry) => removal(keys, lease, entry))]);
-  await commands.batch([...added.map((entry) => put(keys, lease, entry)), ...indexDeletes(keys, lease, removed)]);
+  const puts = added.map((entry) => put(keys, lease, entry));
+  const replies = await commands.batch([...puts, ...indexDeletes(keys, lease, removed)]);
+  return added.map((_, index) => outcomeOf(replies[index]));
 }
 
 export function removal(keys: RedisKeys, { podUid, term }: Lease, { user, client }: RegistryEntry): BatchCommand {
@@ -34,14 +44,18 @@ function put(keys: RedisKeys, { podUid, term }: Lease, { user, client }: Registr
   return { script: PUT_ENTRY_SCRIPT, key: keys.user(user), args: [client, podUid, term, FIRST_GENERATION] };
 }
 
-function indexWrites(keys: RedisKeys, lease: Lease, entries: readonly RegistryEntry[]): readonly BatchCommand[] {
+export function indexWrites(keys: RedisKeys, lease: Lease, entries: readonly RegistryEntry[]): readonly BatchCommand[] {
   return [...byShard(entries)].map(([shard, ofShard]) => ({
     command: "HSET",
     args: [keys.podIndex(lease.podUid, lease.term, shard), ...ofShard.flatMap(({ client, user }) => [client, user])],
   }));
 }
 
-function indexDeletes(keys: RedisKeys, lease: Lease, entries: readonly RegistryEntry[]): readonly BatchCommand[] {
+export function indexDeletes(
+  keys: RedisKeys,
+  lease: Lease,
+  entries: readonly RegistryEntry[],
+): readonly BatchCommand[] {
   return [...byShard(entries)].map(([shard, ofShard]) => ({
     command: "HDEL",
     args: [keys.podIndex(lease.podUid, lease.term, shard), ...ofShard.map(({ client }) => client)],

@@ -1,13 +1,15 @@
 import type { CommandConnection } from "../redis/command-connection.ts";
 import type { RedisKeys } from "../redis/redis-keys.ts";
 import type { Lease, RegistryEntry } from "./registry.ts";
-import { writeEntries } from "./redis-entries.ts";
+import { type PutOutcome, writeEntries } from "./redis-entries.ts";
 import type { PodLease } from "./redis-lease.ts";
 
 export interface EntryWriterOptions {
   readonly commands: CommandConnection;
   readonly keys: RedisKeys;
   readonly lease: PodLease;
+  /** Another pod had the client; `superseded`: it still has. */
+  readonly onContested: (entry: RegistryEntry, lease: Lease, outcome: NonNullable<PutOutcome>) => void;
 }
 
 /** Entries of one write: bounds what Redis does in one go to a few milliseconds. */
@@ -51,7 +53,19 @@ export class EntryWriter {
 
   add({ user, client }: RegistryEntry): void {
     const wasSent = this.#toRemove.delete(client);
-    if (this.#held.get(client)?.user !== user) this.#held.set(client, { user, client, sent: wasSent, isOld: false });
+    // What is held already is written or about to be.
+    if (this.#held.get(client)?.user === user) return;
+    this.#held.set(client, { user, client, sent: wasSent, isOld: false });
+    this.#toAdd.add(client);
+    this.schedule();
+  }
+
+  /** What a claim has written under a lease; without one, may have written. */
+  adopt({ user, client }: RegistryEntry, lease?: Lease): void {
+    const isCurrent = lease !== undefined && this.#options.lease.current?.term === lease.term;
+    this.#toRemove.delete(client);
+    this.#held.set(client, { user, client, sent: true, isOld: false });
+    if (isCurrent) return;
     this.#toAdd.add(client);
     this.schedule();
   }
@@ -107,7 +121,7 @@ export class EntryWriter {
     this.#writing = true;
     try {
       while ((this.pending > 0 || this.#oldLeft === 0) && !this.#stopped) {
-        const lease = await this.#usableLease();
+        const lease = await this.usableLease();
         if (lease === undefined || !(await this.#writeBatch(lease))) return this.#retryLater();
       }
     } finally {
@@ -117,7 +131,7 @@ export class EntryWriter {
   }
 
   /** A pod that was stopped for long must not write under a lease that others have ended: it beats first. */
-  async #usableLease(): Promise<Lease | undefined> {
+  async usableLease(): Promise<Lease | undefined> {
     const { lease } = this.#options;
     if (!lease.held) await lease.beat();
     return lease.held ? lease.current : undefined;
@@ -135,8 +149,13 @@ export class EntryWriter {
     }
     for (const held of added) held.sent = true;
     try {
-      await writeEntries(this.#options.commands, this.#options.keys, lease, { added, removed });
-      for (const held of added) this.#forgetOld(held);
+      const { commands, keys, onContested } = this.#options;
+      const outcomes = await writeEntries(commands, keys, lease, { added, removed });
+      for (const [index, held] of added.entries()) {
+        this.#forgetOld(held);
+        const outcome = outcomes[index];
+        if (outcome !== undefined) onContested(held, lease, outcome);
+      }
       if (this.#oldLeft === 0) await this.#tellComplete(lease);
       return true;
     } catch {

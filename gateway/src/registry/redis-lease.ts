@@ -65,6 +65,16 @@ export class PodLease {
     return this.#table?.runId;
   }
 
+  /** Leases that have ended and may not be swept yet, as the last beat saw them. */
+  get deadLeases(): readonly Lease[] {
+    return this.#table?.dead ?? [];
+  }
+
+  /** Whether the last beat saw a pod of this uid alive. */
+  knows(podUid: string): boolean {
+    return this.#table?.pods.some((pod) => pod.podUid === podUid) ?? false;
+  }
+
   /** Whether the lease cannot have ended yet, by this pod's own clock. */
   get held(): boolean {
     return this.#options.clock.nowMs() - this.#beatAtMs < this.#options.timing.deadAfterMs;

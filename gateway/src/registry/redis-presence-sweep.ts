@@ -1,9 +1,8 @@
 import { BrokerUnavailableError } from "../broker/broker.ts";
-import { presenceOwner } from "../broker/redis-presence.ts";
 import { SWEEP_PRESENCE_SCRIPT } from "../broker/redis-presence-scripts.ts";
 import type { CommandConnection } from "../redis/command-connection.ts";
 import { INDEX_SHARDS, type RedisKeys } from "../redis/redis-keys.ts";
-import { isTexts } from "./redis-registry-rows.ts";
+import { formatOwner, isTexts } from "./redis-registry-rows.ts";
 import type { Lease } from "./registry.ts";
 
 export interface PresenceSweepOptions {
@@ -55,7 +54,7 @@ async function sweepChannel(
   let members = 0;
   let cursor = "0";
   do {
-    const args = [cursor, PAGE_MEMBERS, presenceOwner(lease), keys.publications(channel)];
+    const args = [cursor, PAGE_MEMBERS, formatOwner(lease), keys.publications(channel)];
     const reply = await commands.run(SWEEP_PRESENCE_SCRIPT, keys.presence(channel), args);
     const [next, gone] = Array.isArray(reply) ? (reply as readonly unknown[]) : [];
     if (typeof next !== "string" || typeof gone !== "number")

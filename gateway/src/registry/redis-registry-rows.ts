@@ -55,6 +55,11 @@ export function formatLease({ podUid, term }: Lease): string {
   return `${podUid}:${term}`;
 }
 
+/** As values name a lease. */
+export function formatOwner({ podUid, term }: Lease): string {
+  return `${podUid} ${term}`;
+}
+
 /** The lease of a value of `{U}u:<user>`. */
 export function parseEntry(value: string): Lease | undefined {
   const [podUid, term] = value.split(" ", 2);

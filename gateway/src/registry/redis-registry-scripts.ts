@@ -81,20 +81,55 @@ return 1
 `);
 
 /**
- * Writes one entry, unless the entry of a later generation of the same client is there: a client that moved on is not taken back.
+ * Writes one entry, unless a newer owner has the client: one of a later generation, or of a newer term where two pods believe that
+ * they hold it. Reply 0 then; the uid of another pod whose entry this one replaces; else 1.
  * KEYS  1 `{U}u:<user>`
  * ARGV  1 client   2 uid   3 term   4 generation
  */
 export const PUT_ENTRY_SCRIPT: RedisScript = redisScript(`
 local entry = redis.call('HGET', KEYS[1], ARGV[1])
+local former = 1
 if entry then
-  local generation = tonumber(string.match(entry, '^%S+ %S+ (%d+)'))
-  if generation and generation > tonumber(ARGV[4]) then return 0 end
+  local uid, term, generation = string.match(entry, '^(%S+) (%d+) (%d+)')
+  generation = tonumber(generation) or 0
+  if generation > tonumber(ARGV[4]) then return 0 end
+  if uid and uid ~= ARGV[2] then
+    if generation == tonumber(ARGV[4]) and tonumber(term) > tonumber(ARGV[3]) then return 0 end
+    former = uid
+  end
 end
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ' ' .. ARGV[3] .. ' ' .. ARGV[4] .. ' - ' .. now)
-return 1
+return former
+`);
+
+/**
+ * Writes one entry if the user has room for it. Entries of dead leases and of clients that were proved to be gone do not count.
+ * Reply empty when written, else client and value of those that count, by turns.
+ * KEYS  1 `{U}u:<user>`
+ * ARGV  1 client   2 uid   3 term   4 generation   5 limit   6 number of dead leases   then these, `uid term`, then gone clients
+ */
+export const CLAIM_ENTRY_SCRIPT: RedisScript = redisScript(`
+if redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[5]) then
+  local dead, gone, counted = {}, {}, {}
+  for i = 7, 6 + ARGV[6] do dead[ARGV[i]] = true end
+  for i = 7 + ARGV[6], #ARGV do gone[ARGV[i]] = true end
+  local entries = redis.call('HGETALL', KEYS[1])
+  for i = 1, #entries, 2 do
+    local client, value = entries[i], entries[i + 1]
+    local lease = string.match(value, '^%S+ %S+')
+    if client ~= ARGV[1] and lease and not gone[client] and not dead[lease] then
+      counted[#counted + 1] = client
+      counted[#counted + 1] = value
+    end
+  end
+  if #counted >= 2 * ARGV[5] then return counted end
+end
+local time = redis.call('TIME')
+local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ' ' .. ARGV[3] .. ' ' .. ARGV[4] .. ' - ' .. now)
+return {}
 `);
 
 /**

@@ -3,12 +3,22 @@ import { RedisKeys } from "../redis/redis-keys.ts";
 import { DEFAULT_REDIS_BOUNDS, type RedisBounds } from "../redis/redis-options.ts";
 import type { RedisRuntime } from "../redis/redis-runtime.ts";
 import { parseRedisUrl } from "../redis/redis-url.ts";
+import { EntryClaims } from "./redis-entry-claims.ts";
 import { EntryWriter } from "./redis-entry-writer.ts";
 import { type LeaseTiming, PodLease } from "./redis-lease.ts";
 import { formatLease, isTexts, pairsOf, parseEntry, type PodRow } from "./redis-registry-rows.ts";
 import { LEAVE_SCRIPT } from "./redis-registry-scripts.ts";
 import { sweepDeadLeases, sweepPods, type SweptLease } from "./redis-sweep.ts";
-import type { Lease, LiveNode, Owner, Registry, RegistryEntry, RegistryEvents } from "./registry.ts";
+import type {
+  Claim,
+  ClaimRequest,
+  Lease,
+  LiveNode,
+  Owner,
+  Registry,
+  RegistryEntry,
+  RegistryEvents,
+} from "./registry.ts";
 
 export interface RedisRegistryTiming extends LeaseTiming {
   /** Longest wait of `start` for the first beat. Default 2,000. */
@@ -56,6 +66,7 @@ class RedisRegistry implements Registry {
   readonly #commands: CommandConnection;
   readonly #lease: PodLease;
   readonly #writer: EntryWriter;
+  readonly #claims: EntryClaims;
   #events: RegistryEvents = {};
   #sweeping = false;
   #onceLeased: (() => void) | undefined;
@@ -85,7 +96,21 @@ class RedisRegistry implements Registry {
       onLease: () => this.#gainLease(),
       onDead: () => void this.#sweep(),
     });
-    this.#writer = new EntryWriter({ ...shared, lease: this.#lease });
+    this.#writer = new EntryWriter({
+      ...shared,
+      lease: this.#lease,
+      onContested: (entry, winner, outcome) => {
+        if (outcome === "superseded") this.#events.onSuperseded?.(entry);
+        else this.#events.onTakenOver?.({ user: entry.user, client: entry.client, winner }, outcome.formerPodUid);
+      },
+    });
+    this.#claims = new EntryClaims({
+      ...shared,
+      usableLease: () => this.#writer.usableLease(),
+      deadLeases: () => this.#lease.deadLeases,
+      onGranted: (request, lease) => this.#writer.adopt(request, lease),
+      onUnknown: (request) => this.#writer.adopt(request),
+    });
   }
 
   get leaseHeld(): boolean {
@@ -118,9 +143,20 @@ class RedisRegistry implements Registry {
     this.#writer.remove(entry);
   }
 
+  async claim(request: ClaimRequest): Promise<Claim> {
+    const claim = await this.#claims.claim(request);
+    if (claim.isGranted) return claim;
+    // A pod that came up after the last beat is not in the table yet, one that died since is.
+    if (claim.holders.some(({ podUid }) => !this.#lease.knows(podUid))) await this.#lease.beat();
+    const live = new Set(this.#livePods());
+    const gone = claim.holders.flatMap(({ client, podUid }) => (live.has(podUid) ? [] : [client]));
+    return gone.length === 0 ? claim : this.#claims.claim({ ...request, notCounted: [...request.notCounted, ...gone] });
+  }
+
   async owners(user: string): Promise<readonly Owner[]> {
     const flat = await this.#commands.call("HGETALL", this.#keys.user(user));
     if (!isTexts(flat)) return [];
+    if (!this.#lease.held) await this.#lease.beat();
     const entries = pairsOf(flat).map(([client, value]) => ({ client, lease: parseEntry(value) }));
     // A pod that came up after the last beat is not in the table yet.
     const unknown = entries.some(({ lease }) => lease !== undefined && !isLive(this.#lease.livePods(), lease));

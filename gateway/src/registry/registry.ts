@@ -23,7 +23,35 @@ export interface Lease {
   readonly term: string;
 }
 
+/** A connection that takes one of a user's places. */
+export interface Holder extends Owner {
+  /** Milliseconds, by the registry's clock: when the connection was registered. */
+  readonly sinceMs: number;
+}
+
+export interface ClaimRequest extends RegistryEntry {
+  /** Most connections of the user, at least 1. */
+  readonly limit: number;
+  /** Client ids that do not count: proved to be gone. */
+  readonly notCounted: readonly string[];
+}
+
+export type Claim =
+  | { readonly isGranted: true }
+  /** Who holds the places on pods whose leases are not known to have ended. */
+  | { readonly isGranted: false; readonly holders: readonly Holder[] };
+
+/** A client of which two pods thought that they hold it. */
+export interface Contest extends RegistryEntry {
+  /** The pod that does. */
+  readonly winner: Lease;
+}
+
 export interface RegistryEvents {
+  /** The client is with a newer owner: what this pod has of it is to be closed. */
+  readonly onSuperseded?: (entry: RegistryEntry) => void;
+  /** This pod took the client over from another one that may not know. */
+  readonly onTakenOver?: (contest: Contest, formerPodUid: string) => void;
   /** A lease was gained: what stood under an old one is swept, whatever is to stand has to be written again. */
   readonly onLease?: () => void;
 }
@@ -38,6 +66,11 @@ export interface Registry {
   /** Queues the write; writes of one tick go out together. Never rejects: what cannot be written now is written on return. */
   add(entry: RegistryEntry): void;
   remove(entry: RegistryEntry): void;
+  /**
+   * Adds an entry at once if the user has fewer than `limit` others on pods whose leases live. Rejects with BrokerUnavailableError:
+   * then it is added as by `add`, however many there are.
+   */
+  claim(request: ClaimRequest): Promise<Claim>;
   /** Owners of a user's connections on live nodes. Rejects with BrokerUnavailableError. */
   owners(user: string): Promise<readonly Owner[]>;
   /**

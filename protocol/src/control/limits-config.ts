@@ -1,3 +1,6 @@
+/** What happens to a client whose user has all connections that are allowed. */
+export type ConnectionLimitPolicy = "Reject" | "ReplaceOldest";
+
 /** What strangers and clients may ask of one gateway, and users of all of them. All of it is *hot*. */
 export interface LimitsConfig {
   /** Largest accepted frame or request body, bytes. Default 65,536. */
@@ -23,6 +26,10 @@ export interface LimitsConfig {
   readonly handshakeBurst?: number;
   /** Connected clients of one address on this process. Default: no limit, because many people share one. */
   readonly maxConnectionsPerAddress?: number;
+  /** Connections of one user in the whole cluster. 0: no limit; clients without a user are not counted. Default 5. */
+  readonly maxConnectionsPerUser?: number;
+  /** `Reject` answers one connection more with a temporary error, `ReplaceOldest` closes the oldest. Default Reject. */
+  readonly connectionLimitPolicy?: ConnectionLimitPolicy;
   /** How long a client stays away that went on over its limits. Default 60. */
   readonly banSeconds?: number;
   /** `POST /emulation` of one address (of IPv6: one /64) to this process, over time and at once. Defaults 500 and 1,000: many people share one. */

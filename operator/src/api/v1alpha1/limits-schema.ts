@@ -28,6 +28,17 @@ export const limits: z.ZodType<LimitsSpec> = z
     handshakesPerSecond: bounded(1, 100_000, "Connects of one pod. 1000 when absent."),
     handshakeBurst: bounded(1, 1_000_000, "Connects of one pod at once. 2000 when absent."),
     maxConnectionsPerAddress: bounded(1, 1_000_000, "Clients of one address on one pod; no limit when absent."),
+    maxConnectionsPerUser: bounded(
+      0,
+      10_000,
+      "Connections of one user in the whole cluster, 0 for no limit; clients without a user are not counted. 5 when absent.",
+    ),
+    connectionLimitPolicy: z
+      .enum(["Reject", "ReplaceOldest"])
+      .exactOptional()
+      .describe(
+        "What happens at that limit: one more is refused for now, or the oldest connection is closed. Reject when absent.",
+      ),
     banSeconds: bounded(1, 86_400, "How long a client stays away that went on over its limits. 60 when absent."),
     emulationRequestsPerSecond: bounded(
       1,
@@ -44,8 +55,14 @@ export const limits: z.ZodType<LimitsSpec> = z
   })
   .meta({
     typeName: "LimitsSpec",
-    ...rules([
-      "!has(self.userMessageBurst) || has(self.userMessagesPerSecond)",
-      "limits.userMessageBurst must stand beside userMessagesPerSecond",
-    ]),
+    ...rules(
+      [
+        "!has(self.userMessageBurst) || has(self.userMessagesPerSecond)",
+        "limits.userMessageBurst must stand beside userMessagesPerSecond",
+      ],
+      [
+        "!has(self.connectionLimitPolicy) || !has(self.maxConnectionsPerUser) || self.maxConnectionsPerUser > 0",
+        "limits.connectionLimitPolicy must not stand beside maxConnectionsPerUser: 0",
+      ],
+    ),
   });

@@ -249,6 +249,10 @@ export interface LimitsSpec {
   readonly handshakeBurst?: number;
   /** Clients of one address on one pod; no limit when absent. */
   readonly maxConnectionsPerAddress?: number;
+  /** Connections of one user in the whole cluster, 0 for no limit; clients without a user are not counted. 5 when absent. */
+  readonly maxConnectionsPerUser?: number;
+  /** What happens at that limit: one more is refused for now, or the oldest connection is closed. Reject when absent. */
+  readonly connectionLimitPolicy?: "Reject" | "ReplaceOldest";
   /** How long a client stays away that went on over its limits. 60 when absent. */
   readonly banSeconds?: number;
   /** POST /emulation of one address (of IPv6 one /64) to one pod. 500 when absent. */
