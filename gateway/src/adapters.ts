@@ -2,7 +2,7 @@
 import type { Logger } from "pino";
 import type { Broker } from "./broker/broker.ts";
 import { MemoryBroker } from "./broker/memory-broker.ts";
-import { openRedisBroker } from "./broker/redis-broker.ts";
+import { openRedisBroker, type RedisBrokerTiming } from "./broker/redis-broker.ts";
 import type { Clock, Random } from "./clock.ts";
 import type { NodeIdentity } from "./node/node.ts";
 import type { NodeBus } from "./node/node-bus.ts";
@@ -11,6 +11,7 @@ import { memoryLimits } from "./limits/memory-limits.ts";
 import { openRedisLimits } from "./limits/redis-limits.ts";
 import { MemoryRegistry } from "./registry/memory-registry.ts";
 import type { LeaseTiming } from "./registry/redis-lease.ts";
+import { RedisHealth } from "./redis/redis-health.ts";
 import { openRedisRegistry } from "./registry/redis-registry.ts";
 import type { Registry } from "./registry/registry.ts";
 import type { Revocations } from "./auth/verifier.ts";
@@ -22,6 +23,8 @@ import type { Settings } from "./settings.ts";
 export interface Adapters {
   readonly broker: Broker;
   readonly registry: Registry;
+  /** Absent without a Redis. */
+  readonly redisHealth?: RedisHealth;
 }
 
 export interface AdapterDeps {
@@ -30,12 +33,13 @@ export interface AdapterDeps {
   readonly log: Logger;
   readonly identity: NodeIdentity;
   readonly leaseTiming?: Partial<LeaseTiming>;
+  readonly brokerTiming?: Partial<RedisBrokerTiming>;
 }
 
 /** Picks broker and registry by the configuration. Throws when the Redis URL is not one. */
 export function openAdapters(
   { config, redisUrl }: Settings,
-  { clock, random, log, identity, leaseTiming }: AdapterDeps,
+  { clock, random, log, identity, leaseTiming, brokerTiming }: AdapterDeps,
 ): Adapters {
   const { podUid, revision } = identity;
   if (config.broker.type === "memory" || redisUrl === undefined) {
@@ -47,7 +51,15 @@ export function openAdapters(
   }
   const shared = { url: redisUrl, prefix: config.broker.prefix, clock, random, log };
   const registry = openRedisRegistry({ ...shared, podUid, revision, ...(leaseTiming && { timing: leaseTiming }) });
-  return { registry, broker: openRedisBroker({ ...shared, nodeId: podUid, lease: () => registry.lease }) };
+  const redisHealth = new RedisHealth(clock);
+  const broker = openRedisBroker({
+    ...shared,
+    nodeId: podUid,
+    lease: () => registry.lease,
+    onProbe: (result) => redisHealth.onProbe(result),
+    ...(brokerTiming && { timing: brokerTiming }),
+  });
+  return { registry, broker, redisHealth };
 }
 
 /** As the broker does: in Redis for the cluster, in memory for a single node. */

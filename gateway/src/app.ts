@@ -110,6 +110,7 @@ class GatewayApp implements Gateway {
   async listen(): Promise<Addresses> {
     const { broker, registry } = this.#adapters;
     this.#wheel.start();
+    this.#metrics.eventLoop.start();
     this.#services.hub.start();
     this.#services.presence.start();
     await Promise.all([
@@ -150,6 +151,7 @@ class GatewayApp implements Gateway {
     this.#drainer.stop();
     for (const connection of this.#table.open) connection.close(CLOSE.shutdown);
     this.#wheel.stop();
+    this.#metrics.eventLoop.stop();
     this.#services.hub.stop();
     this.#services.presence.stop();
     this.#services.hooks.close();
@@ -175,10 +177,12 @@ class GatewayApp implements Gateway {
       connections: this.#table.size,
       brokerConnected: this.#adapters.broker.connected,
       evictionRisk: this.#adapters.broker.evictionRisk,
+      redis: this.#adapters.redisHealth?.report(),
       brokerSeen: this.#isBrokerSeen,
       revocationsLoaded: this.#services.revocations.isLoaded,
       isGateClosed: this.#isGateClosed,
       drain: this.#drainer.status,
+      drainReason: this.#drainer.reason,
       config: this.#configReport(),
     };
   }
@@ -197,6 +201,7 @@ class GatewayApp implements Gateway {
       onPresenceEvent: (event) => tellJoinLeave(this.#services.hub.joinLeaveMembers(event.channel), event),
       onNodeMessage: (message) => this.#services.bus.receive(message),
       onConnected: (isConnected) => {
+        this.#adapters.redisHealth?.onConnected(isConnected);
         // What was published while the way was cut is missing here.
         if (isConnected && this.#isBrokerSeen) void this.#services.hub.verifyPositions();
         this.#isBrokerSeen ||= isConnected;
@@ -244,6 +249,8 @@ class GatewayApp implements Gateway {
   #createMetrics(): Metrics {
     const { broker, registry } = this.#adapters;
     return new Metrics({
+      clock: this.#deps.clock,
+      redis: () => this.#adapters.redisHealth?.report(),
       connections: () => this.#table.size,
       connectionsBy: (transport) => this.#table.sizeOf(transport),
       certificateEnd: () => {

@@ -1,5 +1,6 @@
 /** What a gateway is to the program that runs it, and what it needs from there. */
 import type { Logger } from "pino";
+import type { RedisBrokerTiming } from "./broker/redis-broker.ts";
 import type { Clock, Random } from "./clock.ts";
 import type { HookTransport } from "./hooks/hook-transport.ts";
 import type { Router } from "./http/http-server.ts";
@@ -17,6 +18,8 @@ export interface GatewayDeps {
   readonly hookTransport?: HookTransport;
   /** Instead of the documented times of leases, which docs/redis.md tells. */
   readonly leaseTiming?: Partial<LeaseTiming>;
+  /** Instead of the documented times of the broker. */
+  readonly brokerTiming?: Partial<RedisBrokerTiming>;
 }
 
 export interface Addresses {

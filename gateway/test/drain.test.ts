@@ -102,7 +102,7 @@ test("[DRN3] a bad request names each field, its rule and the value", async () =
         { field: "term", rule: "must be from 0 to 9007199254740991", value: -1 },
         { field: "deadlineSeconds", rule: "must be from 0 to 86400", value: "x" },
         { field: "ratePerSecond", rule: "must be from 0.001 to 1000000" },
-        { field: "reason", rule: "must be rollout or scale-down", value: "fun" },
+        { field: "reason", rule: "must be rollout, scale-down or unhealthy", value: "fun" },
       ],
     },
   ]);

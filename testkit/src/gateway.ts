@@ -9,6 +9,7 @@ import {
   type Clock,
   createGateway,
   type Gateway,
+  type GatewayDeps,
   loadSettings,
   type NodeIdentity,
   silentLog,
@@ -61,6 +62,8 @@ export interface GatewayTestOptions {
   readonly clock?: Clock;
   /** Other times of leases than the documented ones. */
   readonly leaseTiming?: Partial<LeaseTiming>;
+  /** Other times of the broker, for a gateway inside this process. */
+  readonly brokerTiming?: GatewayDeps["brokerTiming"];
 }
 
 const API_KEY = "test-api-key";
@@ -162,6 +165,7 @@ export async function startGateway(options: GatewayTestOptions = {}): Promise<Ru
     log: silentLog(),
     identity,
     ...(options.leaseTiming !== undefined && { leaseTiming: options.leaseTiming }),
+    ...(options.brokerTiming !== undefined && { brokerTiming: options.brokerTiming }),
   });
   const { clientPort, controlPort } = await gateway.listen();
   return {

@@ -1,5 +1,5 @@
 import { CLOSE, type CloseReason } from "@belay/protocol";
-import { type DrainRequest, type DrainStatus, IDLE_DRAIN } from "@belay/protocol/control";
+import { type DrainReason, type DrainRequest, type DrainStatus, IDLE_DRAIN } from "@belay/protocol/control";
 import type { Clock, Random } from "../clock.ts";
 import { planDrain } from "./drain-plan.ts";
 
@@ -30,6 +30,7 @@ export class Drainer {
   readonly #options: DrainerOptions;
   #term = -1;
   #order: DrainOrder | undefined;
+  #reason: DrainReason | undefined;
   #deadlineMs = 0;
   #lastMs = 0;
   #carry = 0;
@@ -45,6 +46,11 @@ export class Drainer {
 
   get isRequested(): boolean {
     return this.#order !== undefined;
+  }
+
+  /** Why the operator asked for it; undefined where it did not. */
+  get reason(): DrainReason | undefined {
+    return this.#reason;
   }
 
   get status(): DrainStatus {
@@ -63,9 +69,10 @@ export class Drainer {
   }
 
   /** A request from the operator. False when its term is an old one: a leader that lost its lease must not steer. */
-  request({ term, deadlineSeconds, ratePerSecond }: DrainRequest): boolean {
+  request({ term, deadlineSeconds, ratePerSecond, reason }: DrainRequest): boolean {
     if (term < this.#term) return false;
     this.#term = term;
+    this.#reason = reason;
     this.start({ deadlineSeconds, ratePerSecond });
     return true;
   }

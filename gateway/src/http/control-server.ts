@@ -32,7 +32,7 @@ const drainRequest: z.ZodType<DrainRequest> = z.object({
   term: bounded(0, Number.MAX_SAFE_INTEGER).int("must be an integer"),
   deadlineSeconds: bounded(0, 86_400),
   ratePerSecond: bounded(0.001, 1_000_000),
-  reason: z.enum(["rollout", "scale-down"], "must be rollout or scale-down"),
+  reason: z.enum(["rollout", "scale-down", "unhealthy"], "must be rollout, scale-down or unhealthy"),
 });
 
 export function controlRoutes(options: ControlOptions): ReadonlyMap<string, Route> {

@@ -1,11 +1,17 @@
-import { TRANSPORT_NAMES, type TransportName } from "@belay/protocol/control";
+import { type RedisReport, TRANSPORT_NAMES, type TransportName } from "@belay/protocol/control";
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import type { Clock } from "../clock.ts";
+import { EventLoopDelay } from "./event-loop-delay.ts";
 import { HookMetrics, type HookBreakers } from "./hook-metrics.ts";
 import type { Route } from "./http-server.ts";
+import { registerRedisMetrics } from "./redis-metrics.ts";
 import { send } from "./answer.ts";
 
 /** Numbers that are kept elsewhere and only read when someone asks. */
 export interface MetricSources {
+  readonly clock: Pick<Clock, "nowMs">;
+  /** Undefined without a Redis. */
+  readonly redis: () => RedisReport | undefined;
   readonly connections: () => number;
   readonly connectionsBy: (transport: TransportName) => number;
   /** Seconds since 1970; undefined without one. */
@@ -47,6 +53,7 @@ export class Metrics {
   readonly tokensRefused: Counter<"reason">;
   readonly keySetFetches: Counter<"outcome">;
   readonly hooks: HookMetrics;
+  readonly eventLoop: EventLoopDelay;
 
   constructor(sources: MetricSources) {
     const registers = [this.#registry];
@@ -91,6 +98,8 @@ export class Metrics {
     this.tokensRefused = counter("tokens_refused_total", "Tokens refused, by reason.", ["reason"]);
     this.keySetFetches = counter("key_set_fetches_total", "Fetches of key sets for tokens, by outcome.", ["outcome"]);
     this.hooks = new HookMetrics(this.#registry, sources.hookBreakers);
+    this.eventLoop = new EventLoopDelay(this.#registry, sources.clock);
+    registerRedisMetrics(this.#registry, sources.redis);
     this.#gauges(sources);
     this.#counted(sources);
   }

@@ -27,3 +27,15 @@ test("[FN3] the report tells of a Redis that may evict keys, and says nothing ot
   expect(loadReport({ ...state, evictionRisk: "why" })).toMatchObject({ redisEvicts: "why" });
   expect(loadReport({ ...state, evictionRisk: undefined })).not.toHaveProperty("redisEvicts");
 });
+
+const lost = { probe: { rounds: 9, failures: 3, rebuilds: 2 }, problem: "Redis is not reached", troubleSeconds: 90 };
+
+test("[BR60] a gateway that is cut off from Redis stays ready and reports it, until it is drained for that", () => {
+  const cut = { ...state, brokerConnected: false, redis: lost };
+  expect(loadReport(cut)).toMatchObject({ ready: true, redis: lost });
+  expect(loadReport({ ...cut, drainReason: "scale-down" })).toMatchObject({ ready: true });
+  expect(loadReport({ ...cut, drainReason: "unhealthy" })).toMatchObject({
+    ready: false,
+    notReadyReason: "replaced: Redis is not reached, and other pods reach it",
+  });
+});

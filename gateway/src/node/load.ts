@@ -1,5 +1,12 @@
 /** What this node tells the operator, and whether it is ready. Pure. */
-import type { ConfigRefusal, ConfigReport, DrainStatus, LoadReport } from "@belay/protocol/control";
+import type {
+  ConfigRefusal,
+  ConfigReport,
+  DrainReason,
+  DrainStatus,
+  LoadReport,
+  RedisReport,
+} from "@belay/protocol/control";
 import type { NodeIdentity } from "./node.ts";
 
 export interface NodeState {
@@ -14,17 +21,30 @@ export interface NodeState {
   /** The list was read at least once since the start: before, a revoked token would be let in. */
   readonly revocationsLoaded: boolean;
   readonly isGateClosed: boolean;
+  /** Absent without a Redis. */
+  readonly redis?: RedisReport | undefined;
   readonly drain: DrainStatus;
+  readonly drainReason?: DrainReason | undefined;
   /** Hash of the configuration that runs, and what is wrong with a newer one. */
   readonly config: ConfigReport;
 }
 
-/** Why the pod is not ready; empty while it is. Losing the broker later does not count: every pod would leave the Service. */
-function notReadyReason({ brokerSeen, revocationsLoaded, isGateClosed, connections }: NodeState): string {
+/**
+ * Why the pod is not ready; empty while it is. Losing the broker later does not count: from here it cannot be told whether others
+ * reach it, and without Redis every pod would leave the Service. The operator can tell, and has the one bad pod drained.
+ */
+function notReadyReason(state: NodeState): string {
+  const { brokerSeen, revocationsLoaded, isGateClosed, connections, drainReason, redis } = state;
   if (!brokerSeen) return "broker has not been reached yet";
   if (!revocationsLoaded) return "revocations have not been read yet";
   if (isGateClosed && connections === 0) return "drained";
+  if (drainReason === "unhealthy") return `replaced: ${problemOf(redis)}, and other pods reach it`;
   return "";
+}
+
+/** By then it may be over. */
+function problemOf(redis: RedisReport | undefined): string {
+  return redis === undefined || redis.problem === "" ? "Redis was not reached" : redis.problem;
 }
 
 export function loadReport(state: NodeState): LoadReport {
@@ -37,6 +57,7 @@ export function loadReport(state: NodeState): LoadReport {
     notReadyReason: reason,
     brokerConnected: state.brokerConnected,
     ...(state.evictionRisk !== undefined && { redisEvicts: state.evictionRisk }),
+    ...(state.redis !== undefined && { redis: state.redis }),
     drain: state.drain,
     config: shortened(state.config),
   };

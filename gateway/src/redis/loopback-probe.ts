@@ -17,8 +17,11 @@ export interface LoopbackProbeOptions {
   readonly onResult: (result: ProbeResult) => void;
 }
 
-/** `answered`: the probe came back; `lost`: it did not, the connection is rebuilt. */
-export type ProbeResult = "answered" | "lost";
+/**
+ * What became of an interval. `heard`: something came, no probe was needed; `answered`: the probe came back; `lost`: it did not, the
+ * connection is rebuilt.
+ */
+export type ProbeResult = "heard" | "answered" | "lost";
 
 /** A rebuild that does not help is repeated ever later, up to this many intervals. */
 const BACKOFF_CAP_INTERVALS = 10;
@@ -27,6 +30,7 @@ export class LoopbackProbe {
   readonly #options: LoopbackProbeOptions;
   #heardAtMs: number;
   #sentAtMs: number | undefined;
+  #hasHeard = false;
   #failures = 0;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
@@ -48,6 +52,7 @@ export class LoopbackProbe {
   /** Anything arrived on the connection. */
   heard(): void {
     this.#heardAtMs = this.#options.clock.nowMs();
+    this.#hasHeard = true;
     if (this.#sentAtMs === undefined) return;
     this.#sentAtMs = undefined;
     this.#failures = 0;
@@ -66,8 +71,11 @@ export class LoopbackProbe {
     if (this.#sentAtMs !== undefined) return this.#giveUp();
     const silentMs = this.#options.clock.nowMs() - this.#heardAtMs;
     const patienceMs = this.#patienceMs();
-    if (silentMs < patienceMs) return this.#arm(patienceMs - silentMs);
-    void this.#probe();
+    const hasHeard = this.#hasHeard;
+    this.#hasHeard = false;
+    if (silentMs >= patienceMs) return void this.#probe();
+    if (hasHeard) this.#options.onResult("heard");
+    this.#arm(patienceMs - silentMs);
   }
 
   async #probe(): Promise<void> {

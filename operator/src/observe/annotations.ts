@@ -1,6 +1,6 @@
 /** Annotations on gateway pods: the operator's memory of a drain, kept where a successor finds it. */
 
-/** `rollout` or `scale-down`. */
+/** `rollout`, `scale-down` or `unhealthy`. */
 export const DRAIN_REASON_ANNOTATION = "belay.dev/drain-reason";
 /** Wall clock in ms. */
 export const DRAIN_DEADLINE_ANNOTATION = "belay.dev/drain-deadline-ms";

@@ -6,6 +6,7 @@ import {
   CONTROL_PORT,
   type DrainStatus,
   type LoadReport,
+  type RedisReport,
 } from "@belay/protocol/control";
 import { Agent, request } from "undici";
 import { z } from "zod";
@@ -35,6 +36,16 @@ const config: z.ZodType<ConfigReport> = z.object({
   hash: z.string(),
   refused: z.object({ hash: z.string(), problems: z.array(z.string()) }).exactOptional(),
 });
+const redis: z.ZodType<RedisReport> = z.object({
+  probe: z.object({
+    rounds: count,
+    failures: count,
+    rebuilds: count,
+    lastSuccessAgeSeconds: z.number().exactOptional(),
+  }),
+  problem: z.string(),
+  troubleSeconds: z.number().min(0),
+});
 const loadReport: z.ZodType<LoadReport> = z.object({
   podUid: z.string(),
   revision: z.string(),
@@ -43,6 +54,7 @@ const loadReport: z.ZodType<LoadReport> = z.object({
   notReadyReason: z.string(),
   brokerConnected: z.boolean(),
   redisEvicts: z.string().exactOptional(),
+  redis: redis.exactOptional(),
   drain,
   config: config.exactOptional(),
 });
@@ -154,8 +166,10 @@ function signature({
   ready,
   brokerConnected,
   redisEvicts,
+  redis: way,
   drain: { state, remaining },
   config: own,
 }: LoadReport): string {
-  return `${connections} ${ready} ${brokerConnected} ${redisEvicts} ${state} ${remaining} ${own?.hash} ${own?.refused?.hash}`;
+  const redisState = `${brokerConnected} ${redisEvicts} ${way?.problem}`;
+  return `${connections} ${ready} ${redisState} ${state} ${remaining} ${own?.hash} ${own?.refused?.hash}`;
 }

@@ -1,6 +1,6 @@
 /** A Pod object as the plan sees it. */
-import { TRAFFIC_LABEL } from "@belay/protocol/control";
-import type { DrainReason, ObservedPod } from "../plan/observed.ts";
+import { type DrainReason, TRAFFIC_LABEL } from "@belay/protocol/control";
+import type { ObservedPod } from "../plan/observed.ts";
 import { CONFIG_CALL_ANNOTATION, DRAIN_DEADLINE_ANNOTATION, DRAIN_REASON_ANNOTATION } from "./annotations.ts";
 import type { PodObject, PodStatus } from "./objects.ts";
 
@@ -59,7 +59,7 @@ function configCall(text = ""): ObservedPod["configCall"] {
 }
 
 function drainReason(text: string | undefined): DrainReason | undefined {
-  return text === "rollout" || text === "scale-down" ? text : undefined;
+  return text === "rollout" || text === "scale-down" || text === "unhealthy" ? text : undefined;
 }
 
 /** Reasons that pass by themselves. */

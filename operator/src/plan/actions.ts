@@ -1,11 +1,10 @@
 /** What a plan asks `apply` to do. Each is safe to repeat and safe to lose. */
-import type { DrainRequest } from "@belay/protocol/control";
+import type { DrainReason, DrainRequest } from "@belay/protocol/control";
 import type { RealtimeClusterStatus } from "../api/v1alpha1/gen/types.ts";
 import type { Resource } from "../kube/kube-client.ts";
 import type { Child } from "../resources/manifest.ts";
 import type { PodTemplate } from "../resources/pod-template.ts";
 import type { GeneratedSecret } from "../resources/secrets.ts";
-import type { DrainReason } from "./observed.ts";
 
 interface PodTarget {
   readonly name: string;

@@ -1,12 +1,13 @@
 /** Judgements, each with a reason for machines and a message that says what to do. */
-import type { Condition, RedisSpec } from "../api/v1alpha1/gen/types.ts";
+import type { Condition } from "../api/v1alpha1/gen/types.ts";
 import type { Collision } from "./children.ts";
 import { configApplied, configRefusal } from "./config.ts";
 import { clientEndpoint } from "./endpoint.ts";
 import type { Judgement } from "./judgement.ts";
 import type { Observed, ObservedRevision } from "./observed.ts";
-import { evictionMessage } from "./redis-condition.ts";
 import { activePods, connectionsOf, gatedPods, openPods, readyOpenPods } from "./pods.ts";
+import { missingSecret } from "./missing-secret.ts";
+import { redisReady } from "./redis.ts";
 import { findRevision } from "./rollout.ts";
 
 export interface ConditionInput {
@@ -25,7 +26,7 @@ export function judge(input: ConditionInput): readonly Judgement[] {
     progressing(input),
     draining(input),
     degraded(input),
-    redisReady(input),
+    redisReady(input.observed),
     configApplied(input.observed, input.configHash),
     autoscaling(input),
   ];
@@ -137,45 +138,6 @@ function degraded({ observed, collisions, target, configHash }: ConditionInput):
   const problem = revision === undefined ? "" : problemOf(revision);
   if (problem !== "") return yes("PodsFailing", `revision ${target}${problem}`);
   return { type: "Degraded", status: "False", reason: "AsDesired", message: "nothing is wrong" };
-}
-
-function missingSecret({ field, name, key, state }: Observed["references"][number], namespace: string): string {
-  const isCertificate = field === "spec.tls.secretRef";
-  const kind = isCertificate ? `tls ${name} --cert=… --key=…` : `generic ${name} --from-literal=${key}=…`;
-  const create = `kubectl -n ${namespace} create secret ${kind}`;
-  return state === "no secret"
-    ? `${field}: Secret "${name}" does not exist in namespace "${namespace}": create it with \`${create}\`, or name another one`
-    : `${field}: Secret "${name}" has no key "${key}": add the key, or name another one in ${field}.key`;
-}
-
-function redisReady({ observed }: ConditionInput): Judgement {
-  const yes = verdict("RedisReady", "True");
-  const no = verdict("RedisReady", "False");
-  const { redis } = observed.cluster.spec;
-  const missing = observed.references.find(
-    ({ field, state }) => field.startsWith("spec.redis") && state.startsWith("no "),
-  );
-  if (missing !== undefined) return no("SecretMissing", missingSecret(missing, observed.cluster.metadata.namespace));
-  const reports = observed.revisions
-    .flatMap(activePods)
-    .flatMap(({ name, load }) => (load === undefined ? [] : [{ name, load }]));
-  const cut = reports.filter(({ load }) => !load.brokerConnected).map(({ name }) => name);
-  if (cut.length > 0) {
-    const who = `${cut.length} of ${reports.length} pods do not reach Redis (${cut.slice(0, 3).join(", ")})`;
-    return no("Unreachable", `${who}: ${redisHint(redis)}`);
-  }
-  if (redis.type === "managed" && observed.redisReadyPods === 0)
-    return no("Starting", "the managed Redis is not ready");
-  if (reports.length === 0) return verdict("RedisReady", "Unknown")("NoReport", "no gateway pod has reported yet");
-  const evicts = evictionMessage(observed.revisions.flatMap(activePods));
-  if (evicts !== undefined) return no("EvictsKeys", evicts);
-  return yes("Connected", `${reports.length} pods reach Redis`);
-}
-
-function redisHint(redis: RedisSpec): string {
-  if (redis.type === "managed") return "see the pod and the volume of the managed Redis";
-  const { name, key } = redis.urlSecretRef;
-  return `check the URL in Secret "${name}" (key "${key}") and that the network lets pods reach it`;
 }
 
 function autoscaling({ observed: { cluster, autoscaler, metricsApi } }: ConditionInput): Judgement {

@@ -1,4 +1,4 @@
-/** The steps between a closed gate and a removable pod, the same for rollout and scale-down. */
+/** The steps between a closed gate and a removable pod, the same for rollout, scale-down and replacement. */
 import type { DrainSpec } from "../api/v1alpha1/gen/types.ts";
 import type { Action } from "./actions.ts";
 import type { Observed, ObservedPod, ObservedRevision } from "./observed.ts";

@@ -8,6 +8,7 @@ export function eventsBetween(before: RealtimeClusterStatus, after: RealtimeClus
     ...rollout(before, after),
     ...scaleDown(before, after),
     ...degraded(before, after),
+    ...redis(before, after),
     ...configured(before, after),
   ];
 }
@@ -57,6 +58,22 @@ function degraded(before: RealtimeClusterStatus, after: RealtimeClusterStatus): 
   const [was, is] = [before, after].map(({ conditions }) => conditions?.find(({ type }) => type === "Degraded"));
   if (is?.status !== "True" || (was?.status === "True" && was.reason === is.reason)) return [];
   return [{ type: "Warning", reason: is.reason, action: "Reconcile", note: is.message }];
+}
+
+/** What is worth an Event of Redis, by the reason of the condition. */
+const redisEvents: Readonly<Record<string, string>> = {
+  Unreachable: "RedisUnreachable",
+  PodsCutOff: "RedisPodsCutOff",
+};
+
+function redis(before: RealtimeClusterStatus, after: RealtimeClusterStatus): readonly PlannedEvent[] {
+  const [was, is] = [before, after].map(({ conditions = [] }) => conditions.find(({ type }) => type === "RedisReady"));
+  if (is === undefined || was?.reason === is.reason) return [];
+  const event = { action: "Observe", note: is.message };
+  const lost = redisEvents[is.reason];
+  if (lost !== undefined) return [{ ...event, type: "Warning", reason: lost }];
+  const wasLost = redisEvents[was?.reason ?? ""] !== undefined;
+  return wasLost && is.status === "True" ? [{ ...event, type: "Normal", reason: "RedisReached" }] : [];
 }
 
 function configured(before: RealtimeClusterStatus, after: RealtimeClusterStatus): readonly PlannedEvent[] {

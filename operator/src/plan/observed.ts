@@ -1,11 +1,9 @@
 /** What one pass of the operator knows. Made by observe/, read by plan/; nothing in it may be looked up again later. */
-import type { LoadReport } from "@belay/protocol/control";
+import type { DrainReason, LoadReport } from "@belay/protocol/control";
 import type { RealtimeCluster } from "../api/v1alpha1/realtime-cluster.ts";
 import type { KubeObject, Resource } from "../kube/kube-client.ts";
 import type { PodTemplate } from "../resources/pod-template.ts";
 import type { SecretReference } from "../resources/references.ts";
-
-export type DrainReason = "rollout" | "scale-down";
 
 export interface ObservedPod {
   readonly uid: string;

@@ -10,6 +10,7 @@ import { isDrifted } from "./drift.ts";
 import { recordedEnds } from "./ledger.ts";
 import type { Observed, ObservedReplicaSet, ObservedRevision } from "./observed.ts";
 import type { Removal } from "./pods.ts";
+import { podToReplace, replaceActions } from "./redis.ts";
 import { findRevision, isRollingOut, oldRevisions, retireActions } from "./rollout.ts";
 import { lowerActions, raiseActions } from "./scale.ts";
 
@@ -31,7 +32,13 @@ export function revisionActions(observed: Observed, goal: Goal, nowMs: number): 
   return [
     ...(target === undefined ? createActions(observed, goal) : []),
     ...observed.revisions.flatMap((revision) => templateActions(observed, revision, goal)),
-    ...[...kept].flatMap((revision) => countActions(revision, goal.desired, removal, isRolling)),
+    ...[...kept].flatMap((revision) => {
+      const bad = isRolling ? undefined : podToReplace(observed, revision);
+      if (bad === undefined) return countActions(revision, goal.desired, removal, isRolling);
+      // Make before break: one more first, and then the gate.
+      const raise = raiseActions(revision, goal.desired + 1);
+      return raise.length > 0 ? raise : replaceActions(revision, bad, goal.desired);
+    }),
     ...oldRevisions(observed, goal.target.hash, goal.serving).flatMap((revision) =>
       retireActions(observed, revision, goal.desired, removal),
     ),

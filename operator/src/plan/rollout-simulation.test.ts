@@ -155,6 +155,9 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: withNumber("take pod", fc.nat(9), (c, index) => c.takePod(index)) },
   { weight: 1, arbitrary: withNumber("freeze pod", fc.nat(9), (c, index) => c.freeze(index, true)) },
   { weight: 1, arbitrary: fc.constant(step("thaw all", (c) => c.thawAll())) },
+  { weight: 1, arbitrary: withNumber("cut off pod", fc.nat(9), (c, index) => c.cutOff(index)) },
+  { weight: 1, arbitrary: fc.constant(step("mend all", (c) => c.mendAll())) },
+  { weight: 1, arbitrary: fc.constant(step("advance 40,000", (c) => c.advance(40_000))) },
 );
 
 prop.prop([fc.integer({ min: 1, max: 4 }), fc.array(steps, { minLength: 20, maxLength: 160 })], {
@@ -168,6 +171,7 @@ prop.prop([fc.integer({ min: 1, max: 4 }), fc.array(steps, { minLength: 20, maxL
       expect(cluster.violations).toEqual([]);
     }
     cluster.thawAll();
+    cluster.mendAll();
     settle(cluster, 1);
     settle(cluster, 300, () => isQuiet(cluster));
     settle(cluster, 1);

@@ -4,6 +4,7 @@ import { judge, toConditions, type ConditionInput } from "./conditions.ts";
 import { clientEndpoint } from "./endpoint.ts";
 import type { Judgement } from "./judgement.ts";
 import { computeLedger } from "./ledger.ts";
+import { podsCutOff } from "./redis.ts";
 import { findRevision, isRollingOut } from "./rollout.ts";
 import { gatedPods, openPods, readyOpenPods } from "./pods.ts";
 
@@ -22,6 +23,7 @@ export function computeStatus(input: StatusInput): RealtimeClusterStatus {
   const judgements = judge(input);
   const ledger = computeLedger({ observed, target, now, nowMs });
   const endpoint = clientEndpoint(observed);
+  const cut = podsCutOff(observed);
   return {
     observedGeneration: generation,
     replicas: desired,
@@ -32,6 +34,7 @@ export function computeStatus(input: StatusInput): RealtimeClusterStatus {
     ...("url" in endpoint && { endpoint: endpoint.url }),
     ...(revision !== undefined && { revision: revision.hash }),
     conditions: toConditions(judgements, cluster.status.conditions ?? [], { generation, now }),
+    ...(cut.length > 0 && { podsCutOff: cut }),
     ...(ledger.draining.length > 0 && { draining: ledger.draining }),
     ...(ledger.lastRollout && { lastRollout: ledger.lastRollout }),
     ...(ledger.lastScaleDown && { lastScaleDown: ledger.lastScaleDown }),

@@ -80,6 +80,16 @@ export class SimulatedCluster {
     for (const pod of this.#pods) pod.frozen = false;
   }
 
+  /** Only the way to Redis is gone. */
+  cutOff(index: number): void {
+    const pod = this.#pods[index % Math.max(1, this.#pods.length)];
+    if (pod !== undefined) pod.cutOffSinceMs ??= this.nowMs;
+  }
+
+  mendAll(): void {
+    for (const pod of this.#pods) pod.cutOffSinceMs = undefined;
+  }
+
   /** The container ends and starts again: its clients are gone, no thanks to the operator. */
   crashPod(index: number): void {
     const pod = this.#pods[index % Math.max(1, this.#pods.length)];

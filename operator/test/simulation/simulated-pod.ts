@@ -1,4 +1,4 @@
-import type { DrainReason } from "../../src/plan/observed.ts";
+import type { DrainReason } from "@belay/protocol/control";
 
 /** A pod as it really is; caches hold copies. */
 export interface SimulatedPod {
@@ -18,6 +18,8 @@ export interface SimulatedPod {
   closed: number;
   forced: number;
   frozen: boolean;
+  /** Since when it does not reach Redis. */
+  cutOffSinceMs: number | undefined;
   terminating: boolean;
   createdMs: number;
 }
@@ -40,6 +42,7 @@ export function newPod(revision: string, number: number, nowMs: number): Simulat
     closed: 0,
     forced: 0,
     frozen: false,
+    cutOffSinceMs: undefined,
     terminating: false,
     createdMs: nowMs,
   };
@@ -48,7 +51,8 @@ export function newPod(revision: string, number: number, nowMs: number): Simulat
 /** What the gateway's own rule says about readiness. */
 export function shouldBeReady(pod: SimulatedPod): boolean {
   const isGateClosed = pod.gated || pod.drain !== "serving";
-  return pod.running && !pod.frozen && !(isGateClosed && pod.connections === 0);
+  const isReplaced = pod.reason === "unhealthy" && pod.drain !== "serving";
+  return pod.running && !pod.frozen && !isReplaced && !(isGateClosed && pod.connections === 0);
 }
 
 /** The order in which a ReplicaSet removes pods: pending, not ready, lowest cost, youngest first. */

@@ -100,10 +100,17 @@ function steadyMs(key: string, value: boolean, { steady, nowMs }: View): number 
 }
 
 /** As new as the pod itself. */
-function loadOf(uid: string, { live }: View): ObservedPod["load"] {
+function loadOf(uid: string, { live, nowMs }: View): ObservedPod["load"] {
   const pod = live.find((each) => each.uid === uid);
   if (pod === undefined || !pod.running || pod.frozen || pod.terminating) return undefined;
-  const { connections, revision, ready, drain, closed, forced } = pod;
+  const { connections, revision, ready, drain, closed, forced, cutOffSinceMs } = pod;
   const status = { state: drain, atStart: 0, remaining: connections, closed, forced, left: 0, secondsToDeadline: 0 };
-  return { podUid: uid, revision, connections, ready, notReadyReason: "", brokerConnected: true, drain: status };
+  const isCutOff = cutOffSinceMs !== undefined;
+  const redis = {
+    probe: { rounds: 0, failures: 0, rebuilds: 0 },
+    problem: isCutOff ? "Redis is not reached" : "",
+    troubleSeconds: isCutOff ? (nowMs - cutOffSinceMs) / 1_000 : 0,
+  };
+  const brokerConnected = !isCutOff;
+  return { podUid: uid, revision, connections, ready, notReadyReason: "", brokerConnected, redis, drain: status };
 }

@@ -6,8 +6,11 @@ export interface DrainRequest {
   readonly deadlineSeconds: number;
   /** Connections closed per second; raised to remaining / seconds left where the deadline asks for more. */
   readonly ratePerSecond: number;
-  readonly reason: "rollout" | "scale-down";
+  readonly reason: DrainReason;
 }
+
+/** `unhealthy`: the pod is replaced, because it is cut off from Redis and others are not. */
+export type DrainReason = "rollout" | "scale-down" | "unhealthy";
 
 export type DrainState = "serving" | "draining" | "drained";
 

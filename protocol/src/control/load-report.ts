@@ -14,9 +14,32 @@ export interface LoadReport {
   readonly brokerConnected: boolean;
   /** Why Redis may drop keys that nobody removed: its policy and how many it did. Absent while it keeps everything. */
   readonly redisEvicts?: string;
+  /** The way to Redis and back; absent without a Redis, and from gateways older than this field. */
+  readonly redis?: RedisReport;
   readonly drain: DrainStatus;
   /** Absent from gateways older than this field. */
   readonly config?: ConfigReport;
+}
+
+/** What a gateway knows of its way to Redis, by its own clock. */
+export interface RedisReport {
+  readonly probe: ProbeReport;
+  /** What is wrong; empty while nothing is. */
+  readonly problem: string;
+  /** How long something has been wrong; 0 while nothing is. */
+  readonly troubleSeconds: number;
+}
+
+/** Counts since the start of the process. */
+export interface ProbeReport {
+  /** Intervals in which the subscriber connection was looked at. */
+  readonly rounds: number;
+  /** Probes that were not answered. */
+  readonly failures: number;
+  /** Times that the way was restored. */
+  readonly rebuilds: number;
+  /** Since something arrived from Redis; absent before the first time. */
+  readonly lastSuccessAgeSeconds?: number;
 }
 
 /** Which configuration a gateway runs. */

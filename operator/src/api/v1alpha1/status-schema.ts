@@ -47,13 +47,20 @@ const drainingPod = z
     uid: z.string().max(64).describe("UID of the pod."),
     pod: z.string().max(253).describe("Name of the pod."),
     revision: z.string().max(64).describe("Its revision."),
-    reason: z.enum(["rollout", "scale-down"]).describe("Why it is to be removed."),
+    reason: z.enum(["rollout", "scale-down", "unhealthy"]).describe("Why it is to be removed."),
     ended: z.boolean().describe("Empty and not ready, or past its deadline: it may be removed now."),
     closed: count.describe("Connections closed with a reconnect code at the rate."),
     forced: count.describe("Connections closed with a reconnect code because the deadline had come."),
     left: count.describe("Connections whose clients left by themselves."),
   })
   .meta({ typeName: "DrainingPod" });
+
+const podCutOff = z
+  .strictObject({
+    pod: z.string().max(253).describe("Name of the pod."),
+    problem: z.string().max(256).describe("What is wrong, as the pod sees it."),
+  })
+  .meta({ typeName: "PodCutOff" });
 
 export const statusSchema: z.ZodType<RealtimeClusterStatus> = z
   .strictObject({
@@ -93,6 +100,12 @@ export const statusSchema: z.ZodType<RealtimeClusterStatus> = z
       .meta({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["uid"] })
       .exactOptional()
       .describe("Pods that are to be removed, with what is known of their drain; from it the proofs are counted."),
+    podsCutOff: z
+      .array(podCutOff)
+      .max(64)
+      .meta({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["pod"] })
+      .exactOptional()
+      .describe("Gateway pods that do not reach Redis, or that nothing from Redis reaches; the first 64."),
     lastScaleDown: scaleDownProof.exactOptional().describe("Proof of the running or last scale-down."),
   })
   .meta({ typeName: "RealtimeClusterStatus" });

@@ -554,7 +554,7 @@ export interface DrainingPod {
   /** Its revision. */
   readonly revision: string;
   /** Why it is to be removed. */
-  readonly reason: "rollout" | "scale-down";
+  readonly reason: "rollout" | "scale-down" | "unhealthy";
   /** Empty and not ready, or past its deadline: it may be removed now. */
   readonly ended: boolean;
   /** Connections closed with a reconnect code at the rate. */
@@ -563,6 +563,13 @@ export interface DrainingPod {
   readonly forced: number;
   /** Connections whose clients left by themselves. */
   readonly left: number;
+}
+
+export interface PodCutOff {
+  /** Name of the pod. */
+  readonly pod: string;
+  /** What is wrong, as the pod sees it. */
+  readonly problem: string;
 }
 
 export interface ScaleDownProof {
@@ -605,6 +612,8 @@ export interface RealtimeClusterStatus {
   readonly lastRollout?: RolloutProof;
   /** Pods that are to be removed, with what is known of their drain; from it the proofs are counted. */
   readonly draining?: readonly DrainingPod[];
+  /** Gateway pods that do not reach Redis, or that nothing from Redis reaches; the first 64. */
+  readonly podsCutOff?: readonly PodCutOff[];
   /** Proof of the running or last scale-down. */
   readonly lastScaleDown?: ScaleDownProof;
 }

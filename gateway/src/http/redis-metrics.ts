@@ -1,0 +1,39 @@
+import type { RedisReport } from "@belay/protocol/control";
+import { Counter, Gauge, type Registry } from "prom-client";
+
+/** The way to Redis and back, as the loop-back probe sees it. Nothing is shown without a Redis. */
+export function registerRedisMetrics(registry: Registry, report: () => RedisReport | undefined): void {
+  const registers = [registry];
+  const counted = (name: string, help: string, read: (probe: RedisReport["probe"]) => number): void => {
+    let reported = 0;
+    const counter: Counter = new Counter({
+      name: `belay_gateway_redis_${name}`,
+      help,
+      registers,
+      collect: () => {
+        const redis = report();
+        if (redis === undefined) return;
+        counter.inc(read(redis.probe) - reported);
+        reported = read(redis.probe);
+      },
+    });
+  };
+  counted("probe_rounds_total", "Intervals in which the subscriber connection was looked at.", (probe) => probe.rounds);
+  counted("probe_failures_total", "Probes that were not answered.", (probe) => probe.failures);
+  counted("rebuilds_total", "Times that the way to Redis was restored.", (probe) => probe.rebuilds);
+  const age: Gauge = new Gauge({
+    name: "belay_gateway_redis_last_success_age_seconds",
+    help: "Age of the last sign that what Redis sends arrives here; the time since the start before the first one.",
+    registers,
+    collect: () => {
+      const redis = report();
+      age.set(redis?.probe.lastSuccessAgeSeconds ?? redis?.troubleSeconds ?? 0);
+    },
+  });
+  const trouble: Gauge = new Gauge({
+    name: "belay_gateway_redis_trouble_seconds",
+    help: "How long this gateway has been cut off from Redis, in one direction or both; 0 while it is not.",
+    registers,
+    collect: () => trouble.set(report()?.troubleSeconds ?? 0),
+  });
+}
