@@ -53,7 +53,7 @@ class GatewayApp implements Gateway {
   readonly #namespaces: NamespaceFollower;
   readonly #clientPort: ClientPort;
   readonly #controlServer: Server;
-  readonly #outboxCounters: OutboxCounters = { lines: 0, writes: 0, bytes: 0 };
+  readonly #outboxCounters: OutboxCounters = { lines: 0, writes: 0, bytes: 0, leftOut: 0 };
   readonly #startMs: number;
   #isBrokerSeen = false;
   #isClosing = false;
@@ -271,6 +271,7 @@ class GatewayApp implements Gateway {
       linesSent: () => this.#outboxCounters.lines,
       writes: () => this.#outboxCounters.writes,
       bytesSent: () => this.#outboxCounters.bytes,
+      linesLeftOut: () => this.#outboxCounters.leftOut,
       hookBreakers: () => this.#services.hooks.breakers,
     });
   }

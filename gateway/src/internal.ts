@@ -5,6 +5,7 @@ export {
   type BrokerEvents,
   type BrokerPublication,
   BrokerUnavailableError,
+  type EphemeralPublication,
   type History,
   type HistoryRequest,
   type Position,

@@ -244,6 +244,7 @@ function depsOf(hub: Hub<ClientConnection>, broker: CoreBroker, { config, table 
     registry: new MemoryRegistry({ podUid: "n", revision: "r" }),
     hub,
     admission: { add: () => undefined, remove: () => undefined },
+    userQuota: { take: () => true },
     subscriptions: new Subscriptions(broker),
     presence: new PresenceKeeper(broker as Broker, log),
     channels: () => table,
@@ -255,7 +256,7 @@ function depsOf(hub: Hub<ClientConnection>, broker: CoreBroker, { config, table 
     flushLoop: new FlushLoop(stillClock, 1 << 20),
     wheel: new TimerWheel(stillClock, 100),
     random: () => 0,
-    outboxCounters: { lines: 0, writes: 0, bytes: 0 },
+    outboxCounters: { lines: 0, writes: 0, bytes: 0, leftOut: 0 },
     observer: {
       onCommand: () => undefined,
       onLimited: () => undefined,

@@ -50,6 +50,22 @@ function brokerOrderContract(subject: BrokerSubject): void {
       expect(positions.map(([, { offset }]) => offset)).toEqual(Array.from({ length: 100 }, (_, index) => index + 1));
     });
 
+    test("[EPH1] an ephemeral publication reaches every subscribed node without a place, and takes none", async () => {
+      const { here, there, fresh } = pair();
+      const channel = fresh();
+      await Promise.all([here.broker.subscribe(channel), there.broker.subscribe(channel)]);
+      await here.broker.publishEphemeral({ channel, key: "ann", data: Buffer.from("typing"), tags: { a: "b" } });
+      await here.broker.publishEphemeral({ channel: fresh(), key: "", data: Buffer.from("to nobody") });
+      const [, position] = await publishText(here.broker, channel, "message");
+      expect(position.offset).toBe(1);
+      for (const node of [here, there]) {
+        await eventually("both arrived", 3_000, () => node.of(channel).length === 2);
+        expect(node.of(channel)[0]).toMatchObject({ ephemeralKey: "ann", offset: 0, tags: { a: "b" } });
+        expect(node.texts(channel)).toEqual(["typing", "message"]);
+      }
+      expect((await here.broker.history({ channel })).publications).toEqual([]);
+    });
+
     test("[BR2] what is published after subscribe has resolved is delivered", async () => {
       const { here, there, fresh } = pair();
       for (let round = 0; round < 30; round += 1) {

@@ -27,6 +27,7 @@ interface PublishOptions {
   readonly idempotency_key?: string | undefined;
   readonly version?: number | undefined;
   readonly version_epoch?: string | undefined;
+  readonly ephemeral_key?: string | undefined;
 }
 
 const options = {
@@ -48,6 +49,13 @@ const options = {
     ),
   version: integer(0).optional().describe("Not made when the channel has seen this version or a larger one."),
   version_epoch: text.optional().describe("Versions are compared within one epoch only."),
+  ephemeral_key: z
+    .string("must be a string")
+    .max(256, "must have at most 256 characters")
+    .optional()
+    .describe(
+      "Makes the publication ephemeral: without a place (the answer's offset is 0) and a history, and a slow reader gets only the newest with this key in the channel. In ephemeral namespaces every publication is; its key is empty when absent.",
+    ),
 } as const;
 
 const published: z.ZodType = z.object({
@@ -108,11 +116,27 @@ async function publishTo(backend: ApiBackend, name: string, publication: Publica
   }
   const verdict = namespace.checkPayload(payload);
   if (!verdict.ok) return badRequest(verdict.problem);
+  if (namespace.ephemeral || publication.ephemeral_key !== undefined) {
+    return publishEphemeral(backend, name, publication, verdict.data);
+  }
   if (namespace.history === undefined && publication.version !== undefined) return { error: ERROR.notAvailable };
   const { position }: PublishOutcome = await backend.broker.publish(
     requestOf(name, namespace, publication, verdict.data),
   );
   return { result: JSON.stringify(position) };
+}
+
+async function publishEphemeral(
+  { broker }: ApiBackend,
+  name: string,
+  { ephemeral_key: key = "", tags, version, idempotency_key: idempotencyKey }: Publication,
+  data: Buffer,
+): Promise<ApiResult> {
+  if ((version ?? 0) > 0 || (idempotencyKey ?? "") !== "") {
+    return badRequest("an ephemeral publication takes no version and no idempotency_key");
+  }
+  await broker.publishEphemeral({ channel: name, key, data, ...(tags !== undefined && { tags }) });
+  return { result: JSON.stringify({ offset: 0, epoch: "" }) };
 }
 
 /** Who sees it again, and whether it is made at all. */

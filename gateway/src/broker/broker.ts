@@ -29,6 +29,18 @@ export interface BrokerPublication extends StoredPublication {
   readonly useDelta?: boolean;
   /** Counted and delivered, but not stored: a reader of the history finds a hole here. */
   readonly isUnstored?: boolean;
+  /**
+   * Ephemeral: only the newest with this key matters. It has no place (`offset` and `timeMs` are 0, the epoch is empty) and may be
+   * lost on its way.
+   */
+  readonly ephemeralKey?: string;
+}
+
+/** What nobody needs once there is a newer one: typing, cursors. */
+export interface EphemeralPublication extends PublicationContent {
+  readonly channel: string;
+  /** Within the channel; may be empty. */
+  readonly key: string;
 }
 
 export interface HistoryRetention {
@@ -115,6 +127,11 @@ export class BrokerUnavailableError extends Error {
   }
 }
 
+/** As nodes hand it on. */
+export function ephemeralOf({ key, ...rest }: EphemeralPublication): BrokerPublication {
+  return { ...rest, offset: 0, timeMs: 0, position: { offset: 0, epoch: "" }, ephemeralKey: key };
+}
+
 /** What the history keeps of a publication. */
 export function storedOf({ data, offset, timeMs, info, tags }: StoredPublication): StoredPublication {
   return { data, offset, timeMs, ...(info !== undefined && { info }), ...(tags !== undefined && { tags }) };
@@ -131,6 +148,8 @@ export interface Broker {
   unsubscribe(channel: string): Promise<void>;
   /** Resolves once the publication has its position. */
   publish(request: PublishRequest): Promise<PublishOutcome>;
+  /** Neither counted nor stored: it goes to the nodes that are subscribed now, each of which gets it at most once. */
+  publishEphemeral(publication: EphemeralPublication): Promise<void>;
   history(request: HistoryRequest): Promise<History>;
   /** Removes what is stored; positions go on. */
   removeHistory(channel: string): Promise<void>;

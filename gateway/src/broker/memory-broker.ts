@@ -2,6 +2,8 @@ import type { Clock } from "../clock.ts";
 import {
   type Broker,
   type BrokerEvents,
+  ephemeralOf,
+  type EphemeralPublication,
   BrokerUnavailableError,
   type History,
   type HistoryRequest,
@@ -66,6 +68,11 @@ export class MemoryBroker implements Broker {
     const { outcome, publication } = this.#streams.publish(request);
     if (publication !== undefined && this.#subscribed.has(request.channel)) events.onPublication(publication);
     return outcome;
+  }
+
+  async publishEphemeral(publication: EphemeralPublication): Promise<void> {
+    const events = this.#open();
+    if (this.#subscribed.has(publication.channel)) events.onPublication(ephemeralOf(publication));
   }
 
   async history(request: HistoryRequest): Promise<History> {

@@ -10,6 +10,7 @@ import type { Lease } from "../registry/registry.ts";
 import type {
   Broker,
   BrokerEvents,
+  EphemeralPublication,
   History,
   HistoryRequest,
   PresenceEvent,
@@ -20,7 +21,13 @@ import type {
 } from "./broker.ts";
 import { DirectMessages } from "./redis-direct-messages.ts";
 import { RedisPresence } from "./redis-presence.ts";
-import { encodePresenceEvent, parsePresenceEvent, parsePublication } from "./redis-publication.ts";
+import {
+  encodeEphemeral,
+  encodePresenceEvent,
+  parseEphemeral,
+  parsePresenceEvent,
+  parsePublication,
+} from "./redis-publication.ts";
 import { randomToken, RedisStreams } from "./redis-streams.ts";
 
 export interface RedisBrokerTiming {
@@ -177,6 +184,10 @@ class RedisBroker implements Broker {
     return this.#streams.publish(request);
   }
 
+  async publishEphemeral(publication: EphemeralPublication): Promise<void> {
+    await this.#commands.call("SPUBLISH", this.#keys.publications(publication.channel), encodeEphemeral(publication));
+  }
+
   history(request: HistoryRequest): Promise<History> {
     return this.#streams.history(request);
   }
@@ -225,10 +236,13 @@ class RedisBroker implements Broker {
     if (name === this.#probeChannel) return;
     if (name === this.#ownChannel) return this.#direct.nudge();
     if (name === this.#keys.allNodes) return this.#events?.onNodeMessage(payload);
-    const channel = RedisKeys.channelOf(name);
+    this.#receiveOf(RedisKeys.channelOf(name), payload);
+  }
+
+  #receiveOf(channel: string, payload: Buffer): void {
     const event = parsePresenceEvent(channel, payload);
     if (event !== undefined) return this.#events?.onPresenceEvent(event);
-    const publication = parsePublication(channel, payload);
+    const publication = parseEphemeral(channel, payload) ?? parsePublication(channel, payload);
     if (publication === undefined) this.#options.onMalformed?.();
     else this.#events?.onPublication(publication);
   }

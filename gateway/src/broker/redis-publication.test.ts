@@ -1,6 +1,6 @@
 import { fc } from "@fast-check/vitest";
 import { expect, test } from "vitest";
-import { encodeBody, parsePublication } from "./redis-publication.ts";
+import { encodeBody, encodeEphemeral, parseEphemeral, parsePublication } from "./redis-publication.ts";
 
 /** The header as the script writes it. */
 const header = (offset: number, flags: number, lengths: string): string =>
@@ -58,4 +58,22 @@ test("[BR13] damaged bytes are refused or read within their own bounds, and neve
     }),
     { seed: 13, numRuns: 20_000 },
   );
+});
+
+test("[EPH3] an ephemeral publication carries key, tags and info through Redis, and hostile bytes are none", () => {
+  const given = {
+    channel: "c",
+    key: "grüße:1,2",
+    data: Buffer.from('{"x":1}'),
+    info: Buffer.from('{"user":"ann"}'),
+    tags: { kind: "cursor" },
+  };
+  const { ephemeralKey, position, data, info, tags } = parseEphemeral("c", encodeEphemeral(given)) ?? {};
+  expect({ ephemeralKey, position }).toEqual({ ephemeralKey: given.key, position: { offset: 0, epoch: "" } });
+  expect({ data, info, tags }).toEqual({ data: given.data, info: given.info, tags: given.tags });
+  const plain = parseEphemeral("c", encodeEphemeral({ channel: "c", key: "", data: Buffer.alloc(0) }));
+  expect(plain).toMatchObject({ ephemeralKey: "", offset: 0 });
+  for (const bytes of ["~", "~1,2:", "~9,9,9:x", "~0,0,99999999999:x", "~3,0,0:{x}", "+x", "1:e:2:0:0,0:x"]) {
+    expect(parseEphemeral("c", Buffer.from(bytes))).toBeUndefined();
+  }
 });

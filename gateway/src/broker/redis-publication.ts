@@ -1,5 +1,12 @@
 import { z } from "zod";
-import type { BrokerPublication, PresenceEvent, PublicationContent, PublishRequest } from "./broker.ts";
+import {
+  type BrokerPublication,
+  type EphemeralPublication,
+  ephemeralOf,
+  type PresenceEvent,
+  type PublicationContent,
+  type PublishRequest,
+} from "./broker.ts";
 
 /**
  * A publication on its way through Redis and in a stream: `offset:epoch:timeMs:flags:lengths:` in ASCII, then the sections as
@@ -7,7 +14,8 @@ import type { BrokerPublication, PresenceEvent, PublicationContent, PublishReque
  * that a later version adds, which this one skips. The last section is the data. The scripts write offset, epoch and time
  * (redis-channel-scripts.ts), so that they are those under which the publication was counted.
  *
- * Somebody's coming to a channel is `+` with the client info, leaving `-`.
+ * Somebody's coming to a channel is `+` with the client info, leaving `-`. An ephemeral publication is `~lengths:` and the sections
+ * tags, info, key and data; a node that does not know it drops it.
  */
 const COLON = 0x3a;
 /** Longest header: 16 digits, an epoch, 13 digits, 3, 8 lengths of 10. Anything longer is not ours. */
@@ -61,6 +69,28 @@ export function parsePublication(channel: string, bytes: Buffer): BrokerPublicat
 
 export function encodePresenceEvent({ kind, info }: PresenceEvent): Buffer {
   return Buffer.concat([Buffer.from(kind === "join" ? "+" : "-"), info]);
+}
+
+export function encodeEphemeral({ key, data, info, tags }: EphemeralPublication): Buffer {
+  const tagBytes = Buffer.from(tags === undefined ? "" : JSON.stringify(tags));
+  const keyBytes = Buffer.from(key);
+  const infoBytes = info ?? Buffer.alloc(0);
+  const head = Buffer.from(`~${tagBytes.length},${infoBytes.length},${keyBytes.length}:`);
+  return Buffer.concat([head, tagBytes, infoBytes, keyBytes, data]);
+}
+
+const EPHEMERAL_HEADER = /^~(\d{1,10}),(\d{1,10}),(\d{1,10}):/;
+
+/** Undefined when the bytes are something else. The result shares their memory. */
+export function parseEphemeral(channel: string, bytes: Buffer): BrokerPublication | undefined {
+  if (bytes[0] !== 0x7e) return undefined;
+  const [header = "", ...texts] = EPHEMERAL_HEADER.exec(bytes.toString("latin1", 0, MAX_HEADER_BYTES)) ?? [];
+  const [tagsLength = 0, infoLength = 0, keyLength = 0] = texts.map(Number);
+  const body = bytes.subarray(header.length);
+  const content = header === "" ? undefined : sectionsOf(body, [tagsLength, infoLength, keyLength]);
+  if (content === undefined) return undefined;
+  const keyStart = tagsLength + infoLength;
+  return ephemeralOf({ channel, key: body.toString("utf8", keyStart, keyStart + keyLength), ...content });
 }
 
 /** Undefined when the bytes are something else. */

@@ -60,6 +60,7 @@ function toNamespace(name: string, rules: NamespaceRules, checkPayload: PayloadC
     forceRecovery: recovery.force,
     forcePositioning: rules.forcePositioning,
     recoveryMode: recovery.mode,
+    ephemeral: rules.ephemeral,
     presence: rules.presence,
     joinLeave: rules.joinLeave !== "Never",
     forceJoinLeave: rules.joinLeave === "Always",

@@ -28,6 +28,8 @@ export interface Namespace {
   readonly forcePositioning: boolean;
   /** `stream`: everything since the position; `cache`: only the latest publication. */
   readonly recoveryMode: "stream" | "cache";
+  /** Publications have no place, and a slow reader gets the newest of each key only. */
+  readonly ephemeral: boolean;
   readonly presence: boolean;
   /** Join and leave are told to subscribers that ask. */
   readonly joinLeave: boolean;

@@ -19,6 +19,7 @@ export const KEEPING: Namespace = {
   forceRecovery: false,
   forcePositioning: false,
   recoveryMode: "stream",
+  ephemeral: false,
   presence: true,
   joinLeave: false,
   forceJoinLeave: false,

@@ -13,6 +13,7 @@ export interface NamespaceRules {
   readonly history?: { readonly size: number; readonly ttlSeconds: number } | undefined;
   readonly recovery: { readonly mode: "stream" | "cache"; readonly force: boolean };
   readonly forcePositioning: boolean;
+  readonly ephemeral: boolean;
   readonly presence: boolean;
   readonly joinLeave: "Never" | "OnRequest" | "Always";
   readonly delta: "Never" | "OnRequest" | "Always";
@@ -113,6 +114,7 @@ const fields = {
   history: history.optional(),
   recovery: z.strictObject({ mode: oneOf(["stream", "cache"]).default("stream"), force: flag(false) }).prefault({}),
   forcePositioning: flag(false),
+  ephemeral: flag(false),
   presence: flag(false),
   joinLeave: option,
   delta: option,
@@ -128,9 +130,18 @@ function needsHistory({ history: kept, recovery }: NamespaceRules): boolean {
 }
 const historyRule = { path: ["history"], error: "must be set where recovery is forced or of mode cache" };
 
+function keepsNothing({ ephemeral, history: kept, delta, forcePositioning }: NamespaceRules): boolean {
+  return !ephemeral || (kept === undefined && delta === "Never" && !forcePositioning);
+}
+const ephemeralRule = {
+  path: ["ephemeral"],
+  error: "must not be set beside history, delta or forcePositioning",
+};
+
 const unprefixed: z.ZodType<NamespaceRules> = z
   .strictObject({ allow: allow({ subscribe: "anonymous", publish: "anonymous" }).prefault({} as Allow), ...fields })
-  .refine(needsHistory, historyRule);
+  .refine(needsHistory, historyRule)
+  .refine(keepsNothing, ephemeralRule);
 
 const nameRule = "must be 1 to 64 letters, digits, _, . or -, beginning with a letter or digit";
 const namespace: z.ZodType<ChannelRules["namespaces"][number]> = z
@@ -139,7 +150,8 @@ const namespace: z.ZodType<ChannelRules["namespaces"][number]> = z
     allow: allow({ subscribe: "authenticated", publish: "token" }).prefault({} as Allow),
     ...fields,
   })
-  .refine(needsHistory, historyRule);
+  .refine(needsHistory, historyRule)
+  .refine(keepsNothing, ephemeralRule);
 
 const schema: z.ZodType<ChannelRules> = z
   .strictObject({

@@ -43,7 +43,7 @@ const nextTurn = () => new Promise<void>((resolve) => setImmediate(() => setImme
 function client(loop: FlushLoop) {
   const socket = new KeepingSocket();
   const onSlow = vi.fn<() => void>();
-  const outbox = new Outbox({ socket, loop, counters: { lines: 0, writes: 0, bytes: 0 }, onSlow });
+  const outbox = new Outbox({ socket, loop, counters: { lines: 0, writes: 0, bytes: 0, leftOut: 0 }, onSlow });
   return { socket, outbox, onSlow };
 }
 
@@ -121,6 +121,65 @@ test("[LIM7] bytes that wait in the socket count", async () => {
   outbox.push(line("0123456789"));
   await nextTurn();
   expect(onSlow).toHaveBeenCalledOnce();
+});
+
+test("[EPH2] a reader that is behind gets the newest of each key, after what is queued; one that keeps up gets all", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout"] });
+  try {
+    const loop = new FlushLoop(stillClock, 1 << 20);
+    const { socket, outbox, onSlow } = client(loop);
+    for (let n = 0; n < 3; n++) outbox.push(line(`fast ${n}`), "a");
+    await nextTurn();
+    expect(socket.lines).toEqual(["fast 0", "fast 1", "fast 2"]);
+    socket.bufferedBytes = 20_000;
+    for (let n = 0; n < 1000; n++) outbox.push(line(`slow ${n}`), n % 2 === 0 ? "a" : "b");
+    outbox.push(line("ordinary"));
+    await nextTurn();
+    vi.advanceTimersByTime(200);
+    await nextTurn();
+    expect(socket.lines.slice(3)).toEqual(["ordinary"]);
+    socket.bufferedBytes = 0;
+    vi.advanceTimersByTime(100);
+    await nextTurn();
+    expect(socket.lines.slice(4)).toEqual(["slow 998", "slow 999"]);
+    socket.bufferedBytes = 20_000;
+    outbox.push(line("old"), "a");
+    socket.bufferedBytes = 0;
+    outbox.push(line("new"), "a");
+    vi.advanceTimersByTime(100);
+    await nextTurn();
+    expect(socket.lines.slice(6)).toEqual(["new"]);
+    expect(onSlow).not.toHaveBeenCalled();
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("[EPH2] ephemeral lines never make a reader slow: at most 64 keys and a quarter of the limit wait", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout"] });
+  try {
+    const loop = new FlushLoop(stillClock, 65_536);
+    const { socket, outbox, onSlow } = client(loop);
+    socket.bufferedBytes = 17_000;
+    for (let n = 0; n < 500; n++) outbox.push(line(`small ${n}`), `key ${n}`);
+    socket.bufferedBytes = 0;
+    vi.advanceTimersByTime(100);
+    await nextTurn();
+    expect(socket.lines).toEqual(Array.from({ length: 64 }, (_, n) => `small ${436 + n}`));
+    socket.bufferedBytes = 17_000;
+    for (let n = 0; n < 100; n++) outbox.push(line("x".repeat(4000)), `large ${n}`);
+    outbox.push(line("x".repeat(30_000)), "too large to wait");
+    expect(onSlow).not.toHaveBeenCalled();
+    socket.bufferedBytes = 0;
+    vi.advanceTimersByTime(100);
+    await nextTurn();
+    expect(socket.lines.slice(64).length).toBeLessThanOrEqual(4);
+    outbox.push(line("x".repeat(20_000)), "alone");
+    await nextTurn();
+    expect(socket.lines.at(-1)).toHaveLength(20_000);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test("[ORD6] a pass that took long is followed by a pause of at most 5 ms", async () => {

@@ -106,14 +106,18 @@ async function send(
 ): Promise<void> {
   const { channel } = command;
   const { tags, isUnstored, idempotencyKey, useDelta, version } = decision;
-  const { history, publishDelta } = namespace;
-  await services.broker.publish({
+  const { history, publishDelta, ephemeral } = namespace;
+  const content = {
     channel,
     data,
     info: clientInfoOf(identity, connection.subscriptions.get(channel)?.options.info),
+    ...(tags !== undefined && { tags }),
+  };
+  if (ephemeral) return services.broker.publishEphemeral({ ...content, key: connection.client });
+  await services.broker.publish({
+    ...content,
     ...(history !== undefined && isUnstored !== true && { history }),
     ...((publishDelta || useDelta === true) && { useDelta: true }),
-    ...(tags !== undefined && { tags }),
     ...(version !== undefined && { version }),
     ...(idempotencyKey !== undefined && { idempotency: { key: idempotencyKey, ttlMs: IDEMPOTENCY_TTL_MS } }),
   });

@@ -30,6 +30,7 @@ export interface MetricSources {
   readonly linesSent: () => number;
   readonly writes: () => number;
   readonly bytesSent: () => number;
+  readonly linesLeftOut: () => number;
   readonly hookBreakers: () => HookBreakers;
 }
 
@@ -180,5 +181,10 @@ export class Metrics {
     counted("lines_sent_total", "Replies and pushes sent.", sources.linesSent);
     counted("writes_total", "Writes to sockets.", sources.writes);
     counted("sent_bytes_total", "Bytes written to sockets.", sources.bytesSent);
+    counted(
+      "ephemeral_left_out_total",
+      "Ephemeral publications not sent to a slow reader, because a newer one came.",
+      sources.linesLeftOut,
+    );
   }
 }

@@ -153,7 +153,9 @@ export class Hub<C extends HubClient> {
   }
 
   deliver(publication: BrokerPublication): void {
-    this.#rooms.get(publication.channel)?.accept(publication);
+    const room = this.#rooms.get(publication.channel);
+    if (publication.ephemeralKey === undefined) room?.accept(publication);
+    else room?.pass(publication);
   }
 
   /** Members of a channel that want to hear who comes and goes. */

@@ -4,7 +4,8 @@ import type { LossNotices } from "./loss-notices.ts";
 import type { RoomPublication } from "./room-publication.ts";
 
 export interface LineSink {
-  push(line: Buffer): void;
+  /** @param latestKey of a line that a newer one with the same key makes worthless: it may be left out (EPH2). */
+  push(line: Buffer, latestKey?: string): void;
 }
 
 export interface MemberOptions {
@@ -54,7 +55,8 @@ export class Member {
   }
 
   take(publication: RoomPublication): void {
-    if (this.#waiting === undefined) this.#hand(publication);
+    if (publication.latestKey !== undefined) this.#pass(publication, publication.latestKey);
+    else if (this.#waiting === undefined) this.#hand(publication);
     else if (this.#waitingBytes <= MAX_WAITING_BYTES) {
       this.#waiting.push(publication);
       this.#waitingBytes += publication.source.data.length;
@@ -103,6 +105,15 @@ export class Member {
     }
     this.#position = { offset, epoch };
     return true;
+  }
+
+  /** Who waits for its history misses it; where the client keeps a base for patches, this one has taken its place. */
+  #pass(publication: RoomPublication, latestKey: string): void {
+    if (this.#waiting !== undefined || this.#isLost) return;
+    const { filter, sink, codec, isDeltaStream } = this.options;
+    if (filter !== undefined && !filter(publication.source.tags ?? NO_TAGS)) return;
+    this.#hasBase = false;
+    sink.push(publication.line(codec, isDeltaStream === true ? "whole" : "plain"), latestKey);
   }
 
   #hand(publication: RoomPublication): void {

@@ -25,6 +25,8 @@ export interface PublicationShape {
 /** One publication in a room. Every form of it is encoded once, when the first subscriber needs it, and shared by the rest. */
 export class RoomPublication {
   readonly source: BrokerPublication;
+  /** Of an ephemeral publication: what a newer one with the same key makes worthless, over all channels of a connection. */
+  readonly latestKey: string | undefined;
   readonly #shape: PublicationShape;
   readonly #previousData: Buffer | undefined;
   readonly #lines = new Map<Codec, Map<PublicationForm, Buffer>>();
@@ -32,6 +34,8 @@ export class RoomPublication {
 
   constructor(source: BrokerPublication, shape: PublicationShape, previousData: Buffer | undefined) {
     this.source = source;
+    const { ephemeralKey } = source;
+    this.latestKey = ephemeralKey === undefined ? undefined : `${shape.channel}\n${ephemeralKey}`;
     this.#shape = shape;
     this.#previousData = previousData;
   }
@@ -89,7 +93,7 @@ export class RoomPublication {
   #details(): { offset?: number; timeMs?: number; tags?: ReadonlyMap<string, string> } {
     const { offset, timeMs, tags } = this.source;
     return {
-      ...(this.#shape.showsOffset() && { offset, timeMs }),
+      ...(this.latestKey === undefined && this.#shape.showsOffset() && { offset, timeMs }),
       ...(tags !== undefined && { tags: new Map(Object.entries(tags)) }),
     };
   }

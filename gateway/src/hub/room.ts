@@ -77,6 +77,12 @@ export class Room implements Audience {
     if ((this.#isDoubtful && isLower) || isOtherEpoch) void this.verify();
   }
 
+  /** An ephemeral publication: it has no place in the order, and fills no hole. */
+  pass(publication: BrokerPublication): void {
+    const { shape, fanOut } = this.#options;
+    fanOut.deliver(this, new RoomPublication(publication, shape, undefined));
+  }
+
   accept(publication: BrokerPublication): void {
     if (this.#held !== undefined) {
       this.#held.push(publication);

@@ -99,6 +99,8 @@ export interface NamespaceOptions {
   };
   /** Every subscription is positioned, asked for or not. Default false. */
   readonly forcePositioning?: boolean;
+  /** Every publication is ephemeral: it has no place, and a slow reader gets the newest of each client only. Default false. */
+  readonly ephemeral?: boolean;
   /** Default false. */
   readonly presence?: boolean;
   /** Default `Never`. */

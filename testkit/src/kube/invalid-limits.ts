@@ -26,6 +26,11 @@ export const invalidLimits: readonly { readonly title: string; readonly spec: un
     refusal: "limits.userMessageBurst must stand beside userMessagesPerSecond",
   },
   {
+    title: "an ephemeral namespace with a history",
+    spec: { namespaces: [{ name: "typing", ephemeral: true, history: { size: 1, ttlSeconds: 1 } }] },
+    refusal: "ephemeral must not be set beside history, delta or forcePositioning",
+  },
+  {
     title: "an API key that may never be used",
     spec: { api: { keys: [{ name: "a", secretRef: { name: "a" }, requestsPerSecond: 0 }] } },
     refusal: "spec.api.keys[0].requestsPerSecond in body should be greater than or equal to 1",

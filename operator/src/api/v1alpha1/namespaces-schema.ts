@@ -109,6 +109,12 @@ const fields = {
     .boolean()
     .default(false)
     .describe("Every subscription notices gaps, whether the client asks or not."),
+  ephemeral: z
+    .boolean()
+    .exactOptional()
+    .describe(
+      "Publications are for the moment only, such as typing and cursors: without a place and a history, and a slow reader gets the newest of each client. False when absent.",
+    ),
   presence: z.boolean().default(false).describe("Keep who is in a channel."),
   joinLeave: option.describe("Tell subscribers who comes and goes: never, those that ask, or all."),
   delta: option.describe(
@@ -125,10 +131,16 @@ const fields = {
   hooks: hooks.default(hooks.parse({})).describe("Which hooks of the application are asked."),
 };
 
-const historyRule = rules([
-  "has(self.history) || (!self.recovery.force && self.recovery.mode == 'stream')",
-  "history is needed where recovery is forced or of mode cache",
-]);
+const historyRule = rules(
+  [
+    "has(self.history) || (!self.recovery.force && self.recovery.mode == 'stream')",
+    "history is needed where recovery is forced or of mode cache",
+  ],
+  [
+    "!has(self.ephemeral) || !self.ephemeral || (!has(self.history) && self.delta == 'Never' && !self.forcePositioning)",
+    "ephemeral must not be set beside history, delta or forcePositioning",
+  ],
+);
 
 /** Of channels without a prefix. */
 export const unprefixed: z.ZodType<UnprefixedSpec> = z

@@ -346,6 +346,8 @@ export interface NamespaceSpec {
   readonly recovery: RecoverySpec;
   /** Every subscription notices gaps, whether the client asks or not. */
   readonly forcePositioning: boolean;
+  /** Publications are for the moment only, such as typing and cursors: without a place and a history, and a slow reader gets the newest of each client. False when absent. */
+  readonly ephemeral?: boolean;
   /** Keep who is in a channel. */
   readonly presence: boolean;
   /** Tell subscribers who comes and goes: never, those that ask, or all. */
@@ -373,6 +375,8 @@ export interface UnprefixedSpec {
   readonly recovery: RecoverySpec;
   /** Every subscription notices gaps, whether the client asks or not. */
   readonly forcePositioning: boolean;
+  /** Publications are for the moment only, such as typing and cursors: without a place and a history, and a slow reader gets the newest of each client. False when absent. */
+  readonly ephemeral?: boolean;
   /** Keep who is in a channel. */
   readonly presence: boolean;
   /** Tell subscribers who comes and goes: never, those that ask, or all. */
