@@ -204,13 +204,16 @@ export const layers: readonly Layer[] = [
   gateway("adapters", /((broker|registry|limits)\/(memory|redis)-|revocations\/)/, [
     "redis",
     "limits",
+    "redis address",
     "node",
     "auth",
     "ports",
     "session",
     "clock",
   ]),
-  gateway("redis", /redis\//, ["ports", "clock"]),
+  // Read with the settings, so that a URL that cannot be used refuses them.
+  gateway("redis address", /redis\/redis-(url|topology)\.ts$/, []),
+  gateway("redis", /redis\//, ["redis address", "ports", "clock"]),
   gateway("ports", /(broker\/broker|registry\/registry)\.ts$/, []),
   gateway("session", /session\//, []),
   gateway("settings", /(settings|settings-watch|config-compiler)\.ts$/, [
@@ -218,9 +221,10 @@ export const layers: readonly Layer[] = [
     "api keys",
     "channels",
     "config",
+    "redis address",
     "clock",
   ]),
-  gateway("config", /config(\.ts$|\/)/, ["keys", "access"]),
+  gateway("config", /config(\.ts$|\/)/, ["keys", "access", "redis address"]),
   // Who is let in, judged from addresses and headers.
   gateway("access", /access\//, []),
   gateway("clock", /(clock|log)\.ts$/, []),

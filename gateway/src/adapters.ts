@@ -36,20 +36,20 @@ export interface AdapterDeps {
   readonly brokerTiming?: Partial<RedisBrokerTiming>;
 }
 
-/** Picks broker and registry by the configuration. Throws when the Redis URL is not one. */
+/** Picks broker and registry by the configuration. */
 export function openAdapters(
-  { config, redisUrl }: Settings,
+  { config, redis }: Settings,
   { clock, random, log, identity, leaseTiming, brokerTiming }: AdapterDeps,
 ): Adapters {
   const { podUid, revision } = identity;
-  if (config.broker.type === "memory" || redisUrl === undefined) {
+  if (config.broker.type === "memory" || redis === undefined) {
     const epochPrefix = Math.floor(random() * 2 ** 48).toString(36);
     return {
       broker: new MemoryBroker({ epochPrefix, clock, nodeId: podUid }),
       registry: new MemoryRegistry({ podUid, revision }),
     };
   }
-  const shared = { url: redisUrl, prefix: config.broker.prefix, clock, random, log };
+  const shared = { url: redis, prefix: config.broker.prefix, clock, random, log };
   const registry = openRedisRegistry({ ...shared, podUid, revision, ...(leaseTiming && { timing: leaseTiming }) });
   const redisHealth = new RedisHealth(clock);
   const broker = openRedisBroker({
@@ -64,21 +64,21 @@ export function openAdapters(
 
 /** As the broker does: in Redis for the cluster, in memory for a single node. */
 export function openRevocations(
-  { config, redisUrl }: Settings,
+  { config, redis }: Settings,
   { clock, random, log }: AdapterDeps,
   bus: NodeBus,
 ): Revocations {
-  if (config.broker.type === "memory" || redisUrl === undefined) return new MemoryRevocations(clock);
-  return openRedisRevocations({ url: redisUrl, prefix: config.broker.prefix, clock, random, log, bus });
+  if (config.broker.type === "memory" || redis === undefined) return new MemoryRevocations(clock);
+  return openRedisRevocations({ url: redis, prefix: config.broker.prefix, clock, random, log, bus });
 }
 
 /** As the broker does. */
 export function openLimits(
-  { config, redisUrl }: Settings,
+  { config, redis }: Settings,
   { clock, random, log }: AdapterDeps,
   bus: NodeBus,
   onQuotaCall: (outcome: "ok" | "failed") => void,
 ): ClusterLimits {
-  if (config.broker.type === "memory" || redisUrl === undefined) return memoryLimits(clock);
-  return openRedisLimits({ url: redisUrl, prefix: config.broker.prefix, clock, random, log, bus, onQuotaCall });
+  if (config.broker.type === "memory" || redis === undefined) return memoryLimits(clock);
+  return openRedisLimits({ url: redis, prefix: config.broker.prefix, clock, random, log, bus, onQuotaCall });
 }

@@ -3,6 +3,7 @@ import { CLIENT_PORT, CONTROL_PORT, type GatewayConfig } from "@belay/protocol/c
 import { z } from "zod";
 import { type AuthConfig, authConfig } from "./config/auth.ts";
 import { api, type ApiRules } from "./config/api.ts";
+import { type BrokerSettings, brokerSchema } from "./config/broker.ts";
 import { channels, type ChannelRules } from "./config/channels.ts";
 import { hooks, type HookRules } from "./config/hooks.ts";
 import { type Limits, limits } from "./config/limits.ts";
@@ -21,9 +22,7 @@ export interface Config {
   readonly api: ApiRules;
   readonly channels: ChannelRules;
   readonly hooks: HookRules;
-  readonly broker:
-    | { readonly type: "memory" }
-    | { readonly type: "redis"; readonly urlFile: string; readonly prefix: string };
+  readonly broker: BrokerSettings;
   readonly drain: { readonly ratePerSecond: number; readonly deadlineSeconds: number };
   readonly limits: Limits;
   readonly heartbeat: { readonly pingIntervalMs: number; readonly pongTimeoutMs: number };
@@ -44,13 +43,6 @@ function integer(min: number, max: number, fallback: number): z.ZodDefault<z.Zod
 const file = z.string("must be a path").min(1, "must be a path");
 const host = z.string("must be an address").min(1, "must be an address");
 
-const memoryBroker = z.strictObject({ type: z.literal("memory") });
-const redisBroker = z.strictObject({
-  type: z.literal("redis"),
-  urlFile: file,
-  prefix: z.string("must be text").max(64, "must have at most 64 characters").default("belay:"),
-});
-
 const configSchema: z.ZodType<Config> = z.strictObject({
   transports: transportsSchema.prefault({}),
   tls: tlsSchema.prefault({}),
@@ -63,13 +55,7 @@ const configSchema: z.ZodType<Config> = z.strictObject({
   api,
   channels,
   hooks,
-  broker: z
-    .discriminatedUnion(
-      "type",
-      [memoryBroker, redisBroker],
-      'must be {"type":"memory"} or {"type":"redis","urlFile":…}',
-    )
-    .prefault({ type: "memory" }),
+  broker: brokerSchema.prefault({ type: "memory" }),
   drain: z
     .strictObject({ ratePerSecond: integer(1, 100_000, 100), deadlineSeconds: integer(1, 86_400, 25) })
     .prefault({}),

@@ -21,6 +21,7 @@ export {
   type RedisBrokerOptions,
   type RedisBrokerTiming,
 } from "./broker/redis-broker.ts";
+export type { RedisTopology } from "./redis/redis-topology.ts";
 export type { RedisLog, RedisRuntime } from "./redis/redis-runtime.ts";
 export { createLog } from "./log.ts";
 export type { LeaseTiming } from "./registry/redis-lease.ts";

@@ -8,6 +8,8 @@ import type { ChannelTable } from "./channels/namespace.ts";
 import type { Config } from "./config.ts";
 import { type CompiledConfig, ConfigCompiler } from "./config-compiler.ts";
 import { type Certificate, certificateProblem } from "./config/certificate.ts";
+import { readTopology } from "./config/read-topology.ts";
+import type { RedisTopology } from "./redis/redis-topology.ts";
 
 export interface Settings {
   readonly config: Config;
@@ -26,7 +28,8 @@ export interface Settings {
   readonly hookSecrets?: readonly string[];
   /** PEM certificates of `hooks.caFile`. */
   readonly hookCa?: string;
-  readonly redisUrl?: string;
+  /** Where Redis is and how to log in; absent with the memory broker. */
+  readonly redis?: RedisTopology;
   /** Of the client port. */
   readonly certificate?: Certificate;
   /** The pod's traffic label is `off`: the drain gate is closed. */
@@ -71,12 +74,12 @@ async function readNamedFiles(
   { config, channels, hash: configHash }: Extract<CompiledConfig, { ok: true }>,
 ): Promise<LoadedSettings> {
   const files = new NamedFiles();
-  const [apiKeys, controlToken, hmac, redisUrl, labels, tokenKeys, tokenCa, hookSecrets, hookCa, certificate] =
+  const [apiKeys, controlToken, hmac, redis, labels, tokenKeys, tokenCa, hookSecrets, hookCa, certificate] =
     await Promise.all([
       readApiKeys(config.api, files),
       files.secret("control.tokenFile", config.control.tokenFile),
       files.secret("auth.hmacSecretFile", config.auth.hmacSecretFile),
-      files.secret("broker.urlFile", config.broker.type === "redis" ? config.broker.urlFile : undefined),
+      readTopology(files, config.broker),
       files.text("podLabelsFile", config.podLabelsFile),
       readTokenKeys(files, config.auth),
       files.certificates("auth.caFile", config.auth.caFile),
@@ -90,7 +93,7 @@ async function readNamedFiles(
     configHash,
     channels,
     apiKeys,
-    ...present({ controlToken, redisUrl, certificate, tokenCa, hookSecrets, hookCa }),
+    ...present({ controlToken, redis, certificate, tokenCa, hookSecrets, hookCa }),
     ...(hmac !== undefined && { hmacSecret: new TextEncoder().encode(hmac) }),
     tokenKeys,
     isTrafficOff: isTrafficOff(labels ?? ""),

@@ -1,16 +1,16 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { onTestFinished } from "vitest";
 import { freePort } from "./free-port.ts";
+import { RedisProcess } from "./redis-process.ts";
 
 export interface RedisServerOptions {
   readonly password?: string;
   /** Keep the data over a restart: an append-only file, synced on every write. Default: everything is lost. */
   readonly persistent?: boolean;
+  /** More of redis-server's own settings, `["--name", "value", …]`; `--port 0` among them turns the plain port off. */
+  readonly settings?: readonly string[];
 }
 
 /** A real redis-server on a free port of 127.0.0.1 with a directory of its own. */
@@ -30,96 +30,73 @@ export interface RedisServer extends AsyncDisposable {
 
 /** Started inside a test it ends with that test; elsewhere whoever started it disposes of it. */
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
-  const directory = await mkdtemp(join(tmpdir(), "belay-redis-"));
-  const server = new LocalRedis(await freePort(), directory, options);
+  const server = await openRedis(options);
   await server.start();
+  endWithTest(server);
+  return server;
+}
+
+/** As `startRedis`, for who ends it in any case; not started. */
+export async function openRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
+  return new LocalRedis(await freePort(), await mkdtemp(join(tmpdir(), "belay-redis-")), options);
+}
+
+/** Inside a test only; elsewhere whoever opened it disposes of it. */
+export function endWithTest(disposable: AsyncDisposable): void {
   try {
-    onTestFinished(() => server[Symbol.asyncDispose]());
+    onTestFinished(() => disposable[Symbol.asyncDispose]());
   } catch {
     // Not inside a test.
   }
-  return server;
 }
 
 class LocalRedis implements RedisServer {
   readonly port: number;
   readonly url: string;
   readonly #directory: string;
-  readonly #options: RedisServerOptions;
-  #process: ChildProcess | undefined;
+  readonly #process: RedisProcess;
 
-  constructor(port: number, directory: string, options: RedisServerOptions) {
+  constructor(port: number, directory: string, { password, persistent, settings = [] }: RedisServerOptions) {
     this.port = port;
     this.#directory = directory;
-    this.#options = options;
-    this.url = `redis://${options.password === undefined ? "" : `:${encodeURIComponent(options.password)}@`}127.0.0.1:${port}`;
+    this.url = `redis://${password === undefined ? "" : `:${encodeURIComponent(password)}@`}127.0.0.1:${port}`;
+    this.#process = new RedisProcess([
+      "--port",
+      String(port),
+      "--bind",
+      "127.0.0.1",
+      "--dir",
+      directory,
+      "--save",
+      "",
+      ...(persistent === true ? ["--appendonly", "yes", "--appendfsync", "always"] : ["--appendonly", "no"]),
+      ...(password === undefined ? [] : ["--requirepass", password]),
+      ...settings,
+    ]);
   }
 
-  async start(): Promise<void> {
-    const { password, persistent } = this.#options;
-    const child = spawn(
-      "redis-server",
-      [
-        "--port",
-        String(this.port),
-        "--bind",
-        "127.0.0.1",
-        "--dir",
-        this.#directory,
-        "--save",
-        "",
-        ...(persistent === true ? ["--appendonly", "yes", "--appendfsync", "always"] : ["--appendonly", "no"]),
-        ...(password === undefined ? [] : ["--requirepass", password]),
-      ],
-      { stdio: ["ignore", "pipe", "inherit"] },
-    );
-    this.#process = child;
-    // A test process that ends early must not leave a server behind.
-    const end = (): void => void child.kill("SIGKILL");
-    process.once("exit", end);
-    child.once("exit", () => process.removeListener("exit", end));
-    await ready(child);
+  start(): Promise<void> {
+    return this.#process.start();
   }
 
   stop(): Promise<void> {
-    return this.#end("SIGTERM");
+    return this.#process.end("SIGTERM");
   }
 
   kill(): Promise<void> {
-    return this.#end("SIGKILL");
+    return this.#process.end("SIGKILL");
   }
 
   pause(): void {
-    this.#process?.kill("SIGSTOP");
+    this.#process.signal("SIGSTOP");
   }
 
   resume(): void {
-    this.#process?.kill("SIGCONT");
+    this.#process.signal("SIGCONT");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
     await rm(this.#directory, { recursive: true, force: true });
   }
-
-  async #end(signal: NodeJS.Signals): Promise<void> {
-    const child = this.#process;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = once(child, "exit");
-    child.kill(signal);
-    await gone;
-  }
-}
-
-async function ready(child: ChildProcess): Promise<void> {
-  if (child.stdout === null) throw new Error("redis-server has no output");
-  const lines: string[] = [];
-  for await (const line of createInterface({ input: child.stdout })) {
-    lines.push(line);
-    if (line.includes("Ready to accept connections")) {
-      child.stdout.resume();
-      return;
-    }
-  }
-  throw new Error(`redis-server did not start: ${lines.join("\n")}`);
 }

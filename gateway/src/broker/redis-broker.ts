@@ -1,11 +1,12 @@
-import { CommandConnection } from "../redis/command-connection.ts";
+import type { CommandConnection } from "../redis/command-connection.ts";
 import { LoopbackProbe, type ProbeResult } from "../redis/loopback-probe.ts";
+import { openCommands, openSubscriber } from "../redis/open-connections.ts";
 import { RedisKeys } from "../redis/redis-keys.ts";
 import { DEFAULT_REDIS_BOUNDS, type RedisBounds } from "../redis/redis-options.ts";
 import type { RedisRuntime } from "../redis/redis-runtime.ts";
-import { parseRedisUrl } from "../redis/redis-url.ts";
 import { evictionRisk, memoryOf, type RedisMemory } from "../redis/redis-memory.ts";
-import { SubscriberConnection } from "../redis/subscriber-connection.ts";
+import { type RedisTopology, topologyOf } from "../redis/redis-topology.ts";
+import type { SubscriberConnection } from "../redis/subscriber-connection.ts";
 import type { Lease } from "../registry/registry.ts";
 import type {
   Broker,
@@ -51,8 +52,8 @@ export interface RedisBrokerHooks {
 }
 
 export interface RedisBrokerOptions extends RedisRuntime, RedisBrokerHooks {
-  /** `redis://[user][:password]@host[:port][/db]`, `rediss://` for TLS. */
-  readonly url: string;
+  /** A topology, or `redis://[user][:password]@host[:port][/db]`, `rediss://` for TLS. */
+  readonly url: string | RedisTopology;
   /** Before every key; gateways of one RealtimeCluster share it, two clusters on one Redis must not. */
   readonly prefix: string;
   /** Under which other nodes send to this one: the pod uid. */
@@ -101,8 +102,9 @@ class RedisBroker implements Broker {
     this.#probeChannel = this.#keys.probe(randomToken(options.random));
     const bounds = { ...DEFAULT_REDIS_BOUNDS, ...options.bounds };
     const { clock, random, log } = options;
-    const shared = { clock, random, log, address: parseRedisUrl(options.url), bounds };
-    this.#commands = new CommandConnection({
+    const shared = { clock, random, log, bounds };
+    const topology = topologyOf(options.url);
+    this.#commands = openCommands(topology, {
       ...shared,
       name: "belay-publisher",
       onAvailable: () => this.#report(),
@@ -127,7 +129,7 @@ class RedisBroker implements Broker {
       pollIntervalMs: this.#timing.pollIntervalMs,
       onMessage: (message) => this.#events?.onNodeMessage(message),
     });
-    this.#subscriber = new SubscriberConnection({
+    this.#subscriber = openSubscriber(topology, {
       ...shared,
       name: "belay-subscriber",
       unsubscribeDelayMs: this.#timing.unsubscribeDelayMs,
@@ -138,7 +140,7 @@ class RedisBroker implements Broker {
       clock,
       random,
       intervalMs: this.#timing.probeIntervalMs,
-      send: async () => Number(await this.#commands.call("SPUBLISH", this.#probeChannel, "probe")),
+      send: async () => await this.#commands.publish(this.#probeChannel, "probe"),
       isUp: () => this.#subscriber.restored,
       rebuild: () => this.#rebuildSubscriber(),
       onResult: (result) => options.onProbe?.(result),
@@ -213,11 +215,11 @@ class RedisBroker implements Broker {
   }
 
   async publishPresenceEvent(event: PresenceEvent): Promise<void> {
-    await this.#commands.call("SPUBLISH", this.#keys.publications(event.channel), encodePresenceEvent(event));
+    await this.#commands.publish(this.#keys.publications(event.channel), encodePresenceEvent(event));
   }
 
   async sendToNode(nodeId: string, message: Buffer): Promise<void> {
-    if (nodeId === "all") await this.#commands.call("SPUBLISH", this.#keys.allNodes, message);
+    if (nodeId === "all") await this.#commands.publish(this.#keys.allNodes, message);
     else await this.#direct.send(nodeId, message);
   }
 
@@ -249,7 +251,7 @@ class RedisBroker implements Broker {
 
   #rebuildSubscriber(): void {
     this.#options.log.warn({}, "the subscriber connection delivers nothing: it is rebuilt");
-    this.#subscriber.rebuild();
+    this.#subscriber.rebuild(this.#probeChannel);
   }
 
   /** Connected means both ways: publications can be made, and those of others arrive. */

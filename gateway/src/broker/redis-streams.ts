@@ -46,7 +46,7 @@ export class RedisStreams {
       [...this.#place(channel), ...named],
       [
         // What hangs on the epoch must not outlive it.
-        ...this.#placeArguments(Math.max(metaTtlMs, history.ttlMs, keyTtlMs)),
+        ...this.#placeArguments(keys.channelMeta(channel), Math.max(metaTtlMs, history.ttlMs, keyTtlMs)),
         keys.publications(channel),
         history.size,
         history.ttlMs,
@@ -63,9 +63,10 @@ export class RedisStreams {
 
   async history(request: HistoryRequest): Promise<History> {
     const { channel, since } = request;
+    const { commands, keys, metaTtlMs } = this.#options;
     const { command, from, to, limit } = rangeOf(request);
-    const reply = await this.#options.commands.runForBuffers(HISTORY_SCRIPT, this.#place(channel), [
-      ...this.#placeArguments(this.#options.metaTtlMs),
+    const reply = await commands.runForBuffers(HISTORY_SCRIPT, this.#place(channel), [
+      ...this.#placeArguments(keys.channelMeta(channel), metaTtlMs),
       since?.epoch ?? "",
       command,
       from,
@@ -89,8 +90,8 @@ export class RedisStreams {
     return [keys.partitionTerm(channel), keys.channelMeta(channel), keys.stream(channel)];
   }
 
-  #placeArguments(ttlMs: number): readonly (string | number)[] {
-    return [this.#options.commands.runId, randomToken(this.#options.random), ttlMs];
+  #placeArguments(key: string, ttlMs: number): readonly (string | number)[] {
+    return [this.#options.commands.runIdOf(key), randomToken(this.#options.random), ttlMs];
   }
 
   /** Whatever is not of this epoch is left out: the reader sees a hole and no foreign publication. */

@@ -1,10 +1,11 @@
 import type { Clock } from "../clock.ts";
 import type { NodeBus } from "../node/node-bus.ts";
-import { CommandConnection } from "../redis/command-connection.ts";
+import type { CommandConnection } from "../redis/command-connection.ts";
+import { openCommands } from "../redis/open-connections.ts";
 import { RedisKeys } from "../redis/redis-keys.ts";
 import { DEFAULT_REDIS_BOUNDS, type RedisBounds } from "../redis/redis-options.ts";
 import type { RedisRuntime } from "../redis/redis-runtime.ts";
-import { parseRedisUrl } from "../redis/redis-url.ts";
+import { type RedisTopology, topologyOf } from "../redis/redis-topology.ts";
 import { LeasedQuota } from "./leased-quota.ts";
 import type { ClusterLimits } from "./cluster-limits.ts";
 import { RedisBans } from "./redis-bans.ts";
@@ -12,7 +13,7 @@ import { RedisTokens } from "./redis-tokens.ts";
 
 export interface RedisLimitsOptions extends RedisRuntime {
   readonly clock: Clock;
-  readonly url: string;
+  readonly url: string | RedisTopology;
   readonly prefix: string;
   readonly bus: Pick<NodeBus, "tell" | "on">;
   readonly onQuotaCall: (outcome: "ok" | "failed") => void;
@@ -39,13 +40,13 @@ class RedisLimits implements ClusterLimits {
     const { clock, random, log, bus, onQuotaCall, syncIntervalMs = 1_000 } = options;
     this.#startTimeoutMs = options.startTimeoutMs ?? 2_000;
     const keys = new RedisKeys(options.prefix);
-    this.#commands = new CommandConnection({
+    this.#commands = openCommands(topologyOf(options.url), {
       clock,
       random,
       log,
-      address: parseRedisUrl(options.url),
       bounds: { ...DEFAULT_REDIS_BOUNDS, ...options.bounds },
       name: "belay-limits",
+      homeKey: keys.bans,
       onAvailable: (available) => {
         if (available) void this.bans.reconnected().then(this.#first.resolve);
       },

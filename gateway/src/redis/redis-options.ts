@@ -1,7 +1,8 @@
-import { Redis } from "ioredis";
+import { Redis, type RedisOptions } from "ioredis";
 import type { Random } from "../clock.ts";
-import type { RedisAddress } from "./redis-url.ts";
 import { reconnectDelayMs } from "./redis-runtime.ts";
+import type { RedisLogin, RedisTarget, SentinelTopology } from "./redis-topology.ts";
+import type { RedisAddress } from "./redis-url.ts";
 
 /** Bounds shared by every connection of a gateway. */
 export interface RedisBounds {
@@ -21,24 +22,22 @@ export const DEFAULT_REDIS_BOUNDS: RedisBounds = {
 
 /** What makes a connection: where, for whom, how patient. */
 export interface RedisConnectionOptions {
-  readonly address: RedisAddress;
+  readonly target: RedisTarget;
   /** Shown by CLIENT LIST. */
   readonly name: string;
   readonly bounds: RedisBounds;
   readonly random: Random;
   /** Commands of one turn of the event loop go out in one write. */
   readonly pipelined: boolean;
+  /** Whether nobody needs the connection any more: until then it is made again and again. */
+  readonly isClosed: () => boolean;
 }
 
 /** Not connected yet. Nothing waits in a queue of ioredis and nothing is sent twice behind our back: what fails, fails now. */
-export function createRedis({ address, name, bounds, random, pipelined }: RedisConnectionOptions): Redis {
-  return new Redis({
-    host: address.host,
-    port: address.port,
-    db: address.db,
-    ...(address.username === undefined ? {} : { username: address.username }),
-    ...(address.password === undefined ? {} : { password: address.password }),
-    ...(address.tls === undefined ? {} : { tls: { ...address.tls } }),
+export function createRedis({ target, name, bounds, random, pipelined, isClosed }: RedisConnectionOptions): Redis {
+  const retryDelayMs = (times: number): number => reconnectDelayMs(times, bounds.reconnectCapMs, random);
+  const redis = new Redis({
+    ...(target.mode === "standalone" ? addressOptions(target.address) : sentinelOptions(target, bounds, retryDelayMs)),
     connectionName: name,
     lazyConnect: true,
     enableOfflineQueue: false,
@@ -52,8 +51,58 @@ export function createRedis({ address, name, bounds, random, pipelined }: RedisC
     commandTimeout: bounds.commandTimeoutMs,
     connectTimeout: bounds.connectTimeoutMs,
     keepAlive: 10_000,
-    retryStrategy: (times) => reconnectDelayMs(times, bounds.reconnectCapMs, random),
+    retryStrategy: retryDelayMs,
     // A primary that became a replica answers READONLY for good: look the address up again.
     reconnectOnError: (error) => error.message.startsWith("READONLY"),
   });
+  const connectAgain = (): void => void (isClosed() || redis.connect().catch(() => undefined));
+  // A switch that is told of while sentinels are being asked ends ioredis' attempts for good.
+  redis.on("end", () => setTimeout(connectAgain, retryDelayMs(1)));
+  return redis;
+}
+
+/** Replies are as ioredis has always given them. */
+type ConnectionOptions = Omit<RedisOptions, "replyMapping">;
+
+function addressOptions(address: RedisAddress): ConnectionOptions {
+  return { host: address.host, port: address.port, db: address.db, ...loginOptions(address) };
+}
+
+/** The sentinels are asked before every attempt to connect, and whoever they name must say itself that it is the primary. */
+function sentinelOptions(
+  { sentinels, masterName, login, sentinelLogin }: SentinelTopology,
+  bounds: RedisBounds,
+  retryDelayMs: (times: number) => number,
+): ConnectionOptions {
+  const { username, password } = sentinelLogin;
+  return {
+    sentinels: sentinels.map(({ host, port }) => ({ host, port })),
+    name: masterName,
+    role: "master",
+    ...loginOptions(login),
+    ...(username === undefined ? {} : { sentinelUsername: username }),
+    ...(password === undefined ? {} : { sentinelPassword: password }),
+    ...(login.tls === undefined ? {} : { enableTLSForSentinelMode: true, sentinelTLS: { ...login.tls } }),
+    sentinelCommandTimeout: bounds.commandTimeoutMs,
+    sentinelRetryStrategy: retryDelayMs,
+    sentinelReconnectStrategy: retryDelayMs,
+    // A primary that is cut off from its sentinels only looks healthy: a switch that they tell of ends the connection to it.
+    failoverDetector: true,
+  };
+}
+
+function loginOptions({ username, password, tls }: RedisLogin): ConnectionOptions {
+  return {
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(tls === undefined ? {} : { tls: { ...tls } }),
+  };
+}
+
+/**
+ * Drops the socket; ioredis connects anew and resolves the name, or asks the sentinels, again. While it is connecting that is under
+ * way, and a disconnect then would be for good.
+ */
+export function dropSocket(redis: Redis): void {
+  if (redis.status === "ready" || redis.status === "connect") redis.stream.destroy();
 }

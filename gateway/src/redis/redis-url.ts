@@ -7,7 +7,13 @@ export interface RedisAddress {
   readonly username?: string;
   readonly password?: string;
   readonly db: number;
-  readonly tls?: { readonly servername?: string };
+  readonly tls?: RedisTls;
+}
+
+export interface RedisTls {
+  /** PEM certificates to trust instead of the system's. */
+  readonly ca?: string;
+  readonly servername?: string;
 }
 
 /** The URL cannot be used. Its message never repeats the URL: there is a password in it. */
@@ -34,11 +40,6 @@ export function parseRedisUrl(text: string): RedisAddress {
     ...(url.password === "" ? {} : { password: decode(url.password) }),
     ...(url.protocol === "rediss:" ? { tls: isIP(host) === 0 ? { servername: host } : {} } : {}),
   };
-}
-
-/** `host:port`, for logs. */
-export function describeRedis(address: RedisAddress): string {
-  return `${address.host}:${address.port}`;
 }
 
 function parseDatabase(path: string): number {

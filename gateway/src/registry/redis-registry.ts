@@ -1,8 +1,9 @@
-import { CommandConnection } from "../redis/command-connection.ts";
+import type { CommandConnection } from "../redis/command-connection.ts";
+import { openCommands } from "../redis/open-connections.ts";
 import { RedisKeys } from "../redis/redis-keys.ts";
 import { DEFAULT_REDIS_BOUNDS, type RedisBounds } from "../redis/redis-options.ts";
 import type { RedisRuntime } from "../redis/redis-runtime.ts";
-import { parseRedisUrl } from "../redis/redis-url.ts";
+import { type RedisTopology, topologyOf } from "../redis/redis-topology.ts";
 import { EntryClaims } from "./redis-entry-claims.ts";
 import { EntryWriter } from "./redis-entry-writer.ts";
 import { type LeaseTiming, PodLease } from "./redis-lease.ts";
@@ -35,7 +36,7 @@ export interface RedisRegistryHooks {
 }
 
 export interface RedisRegistryOptions extends RedisRuntime, RedisRegistryHooks {
-  readonly url: string;
+  readonly url: string | RedisTopology;
   readonly prefix: string;
   readonly podUid: string;
   /** Shown to the other nodes. */
@@ -76,13 +77,13 @@ class RedisRegistry implements Registry {
     this.#timing = { ...DEFAULT_TIMING, ...options.timing };
     this.#keys = new RedisKeys(options.prefix);
     const { clock, random, log, podUid, revision } = options;
-    this.#commands = new CommandConnection({
+    this.#commands = openCommands(topologyOf(options.url), {
       clock,
       random,
       log,
-      address: parseRedisUrl(options.url),
       bounds: { ...DEFAULT_REDIS_BOUNDS, ...options.bounds },
       name: "belay-registry",
+      homeKey: this.#keys.pods,
       onAvailable: (available) => void (available && this.#lease.beat()),
     });
     const shared = { commands: this.#commands, keys: this.#keys };
@@ -232,7 +233,11 @@ class RedisRegistry implements Registry {
 
   /** Nothing is known of a Redis process that did not answer a beat yet. */
   get #mayBeSure(): boolean {
-    return this.#lease.held && this.#lease.runId === this.#commands.runId && this.#lease.unsurePods === undefined;
+    return (
+      this.#lease.held &&
+      this.#lease.runId === this.#commands.runIdOf(this.#keys.pods).split(":", 1)[0] &&
+      this.#lease.unsurePods === undefined
+    );
   }
 
   /** A Redis that lost its data has lost this pod's row too. */
@@ -274,18 +279,22 @@ function isLive(pods: readonly PodRow[], lease: { readonly podUid: string; reado
 
 /** Sweeps at once for pods that are known to be gone, from outside of any gateway; also finishes what others left. */
 export async function sweepDeadPods(
-  options: RedisRuntime & { readonly url: string; readonly prefix: string; readonly podUids: readonly string[] },
+  options: RedisRuntime & {
+    readonly url: string | RedisTopology;
+    readonly prefix: string;
+    readonly podUids: readonly string[];
+  },
 ): Promise<readonly SweptLease[]> {
   const { clock, random, log, url, prefix, podUids } = options;
   const { promise: reachable, resolve, reject } = Promise.withResolvers<void>();
   const timer = setTimeout(() => reject(new Error("Redis is not reachable")), DEFAULT_REDIS_BOUNDS.connectTimeoutMs);
-  const commands = new CommandConnection({
+  const commands = openCommands(topologyOf(url), {
     clock,
     random,
     log,
     name: "belay-sweep",
+    homeKey: new RedisKeys(prefix).pods,
     bounds: DEFAULT_REDIS_BOUNDS,
-    address: parseRedisUrl(url),
     onAvailable: (available) => available && resolve(),
   });
   try {

@@ -2,11 +2,12 @@ import { MAX_REVOCATIONS, type Revocation, RevocationLimitError, type Revocation
 import { BrokerUnavailableError } from "../broker/broker.ts";
 import type { Clock } from "../clock.ts";
 import type { NodeBus } from "../node/node-bus.ts";
-import { CommandConnection } from "../redis/command-connection.ts";
+import type { CommandConnection } from "../redis/command-connection.ts";
+import { openCommands } from "../redis/open-connections.ts";
 import { RedisKeys } from "../redis/redis-keys.ts";
 import { DEFAULT_REDIS_BOUNDS, type RedisBounds } from "../redis/redis-options.ts";
 import type { RedisRuntime } from "../redis/redis-runtime.ts";
-import { parseRedisUrl } from "../redis/redis-url.ts";
+import { type RedisTopology, topologyOf } from "../redis/redis-topology.ts";
 import {
   PRUNE_REVOCATIONS_SCRIPT,
   PUT_REVOCATIONS_SCRIPT,
@@ -16,7 +17,7 @@ import { blockId, entryOf, type RevocationEntry, revocationOf, RevocationTable }
 
 export interface RedisRevocationsOptions extends RedisRuntime {
   readonly clock: Clock;
-  readonly url: string;
+  readonly url: string | RedisTopology;
   readonly prefix: string;
   /** Tells the other nodes to look at once. */
   readonly bus: Pick<NodeBus, "tell" | "on">;
@@ -61,13 +62,13 @@ export class RedisRevocations implements Revocations {
     this.#options = options;
     const keys = new RedisKeys(options.prefix);
     this.#keys = [keys.revocations, keys.revocationVersions];
-    this.#commands = new CommandConnection({
+    this.#commands = openCommands(topologyOf(options.url), {
       clock,
       random,
       log,
-      address: parseRedisUrl(options.url),
       bounds: { ...DEFAULT_REDIS_BOUNDS, ...options.bounds },
       name: "belay-revocations",
+      homeKey: keys.revocations,
       onAvailable: (available) => {
         // It may be another Redis than before, or the same with less in it.
         this.#readAll();

@@ -1,5 +1,6 @@
 import type { AuthConfig } from "./auth-config.ts";
 import type { ApiConfig } from "./api-config.ts";
+import type { BrokerConfig } from "./broker-config.ts";
 import type { ChannelsConfig } from "./channels-config.ts";
 import type { HooksConfig } from "./hooks-config.ts";
 import type { LimitsConfig } from "./limits-config.ts";
@@ -25,9 +26,7 @@ export interface GatewayConfig {
   readonly api?: ApiConfig;
   readonly channels?: ChannelsConfig;
   readonly hooks?: HooksConfig;
-  readonly broker?:
-    | { readonly type: "memory" }
-    | { readonly type: "redis"; readonly urlFile: string; readonly prefix?: string };
+  readonly broker?: BrokerConfig;
   readonly drain?: {
     /** *hot* Connections closed per second on SIGTERM, and the least rate of any drain. Default 100. */
     readonly ratePerSecond?: number;

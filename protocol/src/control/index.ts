@@ -1,5 +1,6 @@
 export * from "./api-config.ts";
 export * from "./auth-config.ts";
+export * from "./broker-config.ts";
 export * from "./channels-config.ts";
 export * from "./drain.ts";
 export * from "./gateway-config.ts";

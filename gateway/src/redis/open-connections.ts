@@ -1,0 +1,15 @@
+import type { CommandConnection, CommandOptions } from "./command-connection.ts";
+import type { RedisTopology } from "./redis-topology.ts";
+import { ShardCommands } from "./shard-commands.ts";
+import { ShardSubscriber } from "./shard-subscriber.ts";
+import type { SubscriberConnection, SubscriberOptions } from "./subscriber-connection.ts";
+
+/** Nothing is connected before `open`. */
+export function openCommands(topology: RedisTopology, options: CommandOptions): CommandConnection {
+  return new ShardCommands({ ...options, target: topology });
+}
+
+/** Nothing is connected before `open`. */
+export function openSubscriber(topology: RedisTopology, options: SubscriberOptions): SubscriberConnection {
+  return new ShardSubscriber({ ...options, target: topology });
+}

@@ -1,0 +1,239 @@
+import { type Received, type RunningGateway, TestClient } from "@belay/testkit";
+import assert from "node:assert/strict";
+import { onTestFinished } from "vitest";
+
+interface Publication {
+  readonly offset: number;
+  readonly data: number;
+}
+
+interface SubscribeResult {
+  readonly epoch: string;
+  readonly offset?: number;
+  readonly recovered?: boolean;
+  readonly publications?: readonly Publication[];
+}
+
+/** What a publisher did: ids count from 1, one at a time. */
+interface Published {
+  readonly acknowledged: Set<number>;
+  last: number;
+  errors: number;
+  slowestMs: number;
+}
+
+/** What a subscriber saw, in order; `told`: it heard that something may be missing. */
+type Seen = number | "told";
+
+/** Subscribes as the SDKs do: it comes back from where it was whenever its order was lost. */
+class Subscriber {
+  readonly seen: Seen[] = [];
+  readonly client: TestClient;
+  readonly channel: string;
+  #position: { epoch: string; offset: number } | undefined;
+  #read = 0;
+  isClosed = false;
+  lastWord = "";
+
+  constructor(client: TestClient, channel: string) {
+    this.client = client;
+    this.channel = channel;
+    void client.closed.then(() => (this.isClosed = true));
+    client.socket.on("message", () => this.#catchUp());
+  }
+
+  async subscribe(): Promise<void> {
+    const { channel } = this;
+    const since = this.#position === undefined ? {} : { recover: true, ...this.#position };
+    const reply = await this.client.call({ subscribe: { channel, positioned: true, recoverable: true, ...since } });
+    if (reply.error !== undefined) {
+      // As an SDK: a temporary error is tried again.
+      this.lastWord = reply.error.message;
+      assert.ok(reply.error.temporary, reply.error.message);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      if (!this.isClosed) await this.subscribe();
+    }
+  }
+
+  /** Replies and pushes count in the order in which they came. */
+  #catchUp(): void {
+    for (; this.#read < this.client.received.length; this.#read += 1) {
+      const message = this.client.received[this.#read];
+      if (message !== undefined) this.#take(message);
+    }
+  }
+
+  #take(message: Received): void {
+    if ("subscribe" in message) this.#onSubscribed(message["subscribe"] as SubscribeResult);
+    const push = message.push as { readonly pub?: Publication; readonly unsubscribe?: object } | undefined;
+    if (push?.pub !== undefined) this.#see(push.pub);
+    if (push?.unsubscribe !== undefined) {
+      this.lastWord = JSON.stringify(push.unsubscribe);
+      void this.subscribe();
+    }
+  }
+
+  #onSubscribed({ epoch, offset = 0, recovered = false, publications = [] }: SubscribeResult): void {
+    const former = this.#position;
+    if (former !== undefined && !recovered) this.seen.push("told");
+    this.#position = { epoch, offset: former !== undefined && recovered ? former.offset : offset };
+    for (const publication of publications) this.#see(publication);
+  }
+
+  #see({ offset, data }: Publication): void {
+    this.seen.push(data);
+    if (this.#position !== undefined) this.#position.offset = offset;
+  }
+}
+
+/** Publishers and subscribers of some channels on some gateways, and a check of every message between them. */
+export class CheckedTraffic {
+  readonly #published = new Map<string, Published>();
+  readonly #subscribers: Subscriber[] = [];
+  readonly #running: Promise<void>[] = [];
+  readonly #clients: TestClient[] = [];
+  #isStopping = false;
+
+  /** A subscriber of every channel on every gateway, a publisher of every channel on some gateway. */
+  static async start(gateways: readonly RunningGateway[], channels: readonly string[]): Promise<CheckedTraffic> {
+    const traffic = new CheckedTraffic();
+    onTestFinished(() => traffic.#end());
+    for (const gateway of gateways) for (const channel of channels) await traffic.#subscribe(gateway, channel);
+    for (const [index, channel] of channels.entries()) {
+      const gateway = gateways[index % gateways.length];
+      if (gateway !== undefined) await traffic.#publish(gateway, channel);
+    }
+    return traffic;
+  }
+
+  /** Errors that publishers have seen so far. */
+  get errors(): number {
+    return [...this.#published.values()].reduce((sum, { errors }) => sum + errors, 0);
+  }
+
+  get slowestMs(): number {
+    return Math.max(...[...this.#published.values()].map(({ slowestMs }) => slowestMs));
+  }
+
+  get told(): number {
+    return this.#subscribers.reduce((sum, { seen }) => sum + seen.filter((each) => each === "told").length, 0);
+  }
+
+  get delivered(): number {
+    return this.#subscribers.reduce((sum, { seen }) => sum + seen.filter((each) => each !== "told").length, 0);
+  }
+
+  /** A place in time, for `flows`. */
+  mark(): ReadonlyMap<string, number> {
+    return new Map([...this.#published].map(([channel, { last }]) => [channel, last]));
+  }
+
+  /** Whether everybody has got something published after the mark. */
+  flows(mark: ReadonlyMap<string, number>): boolean {
+    return this.#subscribers.every(({ channel, seen }) => {
+      const after = mark.get(channel) ?? 0;
+      return seen.some((each) => each !== "told" && each > after);
+    });
+  }
+
+  /** For the reader of a failure. */
+  get state(): string {
+    const published = [...this.#published].map(
+      ([channel, { last, errors, acknowledged }]) =>
+        `${channel}: ${last}, ${errors} errors, ${acknowledged.size} acknowledged`,
+    );
+    const seen = this.#subscribers.map(
+      ({ channel, seen: all, lastWord }) => `${channel}: ${all.length}, ${String(all.at(-1))} ${lastWord}`,
+    );
+    return [...published, ...seen].join("; ");
+  }
+
+  /** Publishers stop; resolves when each has its last answer. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    await Promise.all(this.#running);
+  }
+
+  /** Whether everybody has the newest acknowledged publication, or none can come any more. */
+  get isSettled(): boolean {
+    return this.#subscribers.every(({ channel, seen }) => {
+      const { acknowledged } = this.#of(channel);
+      const newest = Math.max(...acknowledged);
+      return seen.some((each) => each !== "told" && each >= newest);
+    });
+  }
+
+  /** Throws where anything was lost without a word, came twice, or came out of order, and where a socket was closed. */
+  check(): void {
+    for (const subscriber of this.#subscribers) {
+      assert.ok(!subscriber.isClosed, "a socket was closed");
+      assert.deepEqual(faultsOf(subscriber.seen, this.#of(subscriber.channel).acknowledged), []);
+    }
+  }
+
+  #of(channel: string): Published {
+    const published = this.#published.get(channel);
+    if (published === undefined) throw new Error(`nobody publishes to ${channel}`);
+    return published;
+  }
+
+  async #subscribe(gateway: RunningGateway, channel: string): Promise<void> {
+    const client = await TestClient.connect(gateway.url);
+    this.#clients.push(client);
+    const subscriber = new Subscriber(client, channel);
+    this.#subscribers.push(subscriber);
+    await subscriber.subscribe();
+  }
+
+  async #publish(gateway: RunningGateway, channel: string): Promise<void> {
+    const client = await TestClient.connect(gateway.url);
+    this.#clients.push(client);
+    const published: Published = { acknowledged: new Set(), last: 0, errors: 0, slowestMs: 0 };
+    this.#published.set(channel, published);
+    this.#running.push(this.#keepPublishing(client, channel, published));
+  }
+
+  async #keepPublishing(client: TestClient, channel: string, published: Published): Promise<void> {
+    while (!this.#isStopping) {
+      const id = (published.last += 1);
+      const sentAtMs = performance.now();
+      const reply = await client.call({ publish: { channel, data: id } });
+      published.slowestMs = Math.max(published.slowestMs, performance.now() - sentAtMs);
+      if (reply.error === undefined) published.acknowledged.add(id);
+      else {
+        assert.ok(reply.error.temporary, reply.error.message);
+        published.errors += 1;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
+  async #end(): Promise<void> {
+    this.#isStopping = true;
+    await Promise.allSettled(this.#running);
+    for (const client of this.#clients) await client[Symbol.asyncDispose]();
+  }
+}
+
+/** What is wrong with what one subscriber saw. What was not acknowledged may come or not. */
+function faultsOf(seen: readonly Seen[], acknowledged: ReadonlySet<number>): readonly string[] {
+  const faults: string[] = [];
+  let last = 0;
+  let isTold = false;
+  for (const each of seen) {
+    if (each === "told") {
+      isTold = true;
+      continue;
+    }
+    if (each <= last) faults.push(`${each} after ${last}`);
+    if (!isTold) faults.push(...missing(acknowledged, last, each));
+    last = Math.max(last, each);
+    isTold = false;
+  }
+  if (!isTold) faults.push(...missing(acknowledged, last, Infinity));
+  return faults;
+}
+
+function missing(acknowledged: ReadonlySet<number>, after: number, before: number): readonly string[] {
+  return [...acknowledged].filter((id) => id > after && id < before).map((id) => `${id} is missing`);
+}

@@ -1,0 +1,167 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { eventually } from "./eventually.ts";
+import { freePort } from "./free-port.ts";
+import { endWithTest, openRedis, type RedisServer } from "./redis.ts";
+import { redisCli, RedisProcess } from "./redis-process.ts";
+
+export interface SentinelOptions {
+  /** Silence after which a sentinel holds the primary for dead. Default 500. */
+  readonly downAfterMs?: number;
+  /** Of Redis. */
+  readonly password?: string;
+  readonly sentinelPassword?: string;
+}
+
+/** A primary, two replicas and three sentinels on 127.0.0.1. */
+export interface SentinelGroup extends AsyncDisposable {
+  readonly sentinels: readonly { readonly host: string; readonly port: number }[];
+  readonly masterName: string;
+  readonly servers: readonly RedisServer[];
+  /** Whom the sentinels name now. */
+  primary(): Promise<RedisServer>;
+  /** Resolves when the sentinels agree on another primary than this one. */
+  promoted(former: RedisServer): Promise<RedisServer>;
+  /** The sentinels are locked out of this server, and hold it for dead; nobody else notices. Needs a password. */
+  hide(server: RedisServer): Promise<void>;
+  /** One command on one server, with the password. */
+  call(server: RedisServer, ...args: readonly string[]): Promise<string>;
+}
+
+const MASTER_NAME = "main";
+/** Whom the sentinels are to Redis. */
+const SENTINEL_USER = "sentinel";
+const SERVER_SETTINGS =
+  `--user ${SENTINEL_USER} on nopass ~* &* +@all --repl-diskless-sync-delay 0 --repl-ping-replica-period 1`.split(" ");
+const REPLICAS = 2;
+const SENTINELS = 3;
+
+/** Started inside a test it ends with that test; elsewhere whoever started it disposes of it. */
+export async function startSentinelGroup(options: SentinelOptions = {}): Promise<SentinelGroup> {
+  const group = new LocalSentinelGroup(options);
+  endWithTest(group);
+  try {
+    await group.start();
+  } catch (error) {
+    await group[Symbol.asyncDispose]();
+    throw error;
+  }
+  return group;
+}
+
+class LocalSentinelGroup implements SentinelGroup {
+  readonly masterName: string = MASTER_NAME;
+  readonly servers: RedisServer[] = [];
+  readonly sentinels: { readonly host: string; readonly port: number }[] = [];
+  readonly #options: SentinelOptions;
+  readonly #processes: RedisProcess[] = [];
+  readonly #directories: string[] = [];
+
+  constructor(options: SentinelOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    const primary = await this.#startServer([]);
+    const replicaOf = ["--replicaof", "127.0.0.1", String(primary.port)];
+    await Promise.all(Array.from({ length: REPLICAS }, () => this.#startServer(replicaOf)));
+    // The sentinels look for replicas when they come, and then only every 10 s.
+    await eventually("replicas are in step", 15_000, async () => {
+      const info = await this.call(primary, "INFO", "replication");
+      return info.match(/state=online/g)?.length === REPLICAS;
+    });
+    await Promise.all(Array.from({ length: SENTINELS }, () => this.#startSentinel(primary.port)));
+    await eventually("sentinels know each other", 15_000, async () => {
+      const states = await Promise.all(this.sentinels.map(({ port }) => this.#ask(port, "MASTER", MASTER_NAME)));
+      return states.every(
+        (state) => hasField(state, "num-other-sentinels", SENTINELS - 1) && hasField(state, "num-slaves", REPLICAS),
+      );
+    });
+  }
+
+  async primary(): Promise<RedisServer> {
+    const named = await Promise.all(this.sentinels.map(({ port }) => this.#named(port)));
+    const server = this.servers.find(({ port }) => named.every((each) => each === port));
+    if (server === undefined) throw new Error(`the sentinels name ${named.join(", ")}`);
+    return server;
+  }
+
+  promoted(former: RedisServer): Promise<RedisServer> {
+    return eventually("another primary", 30_000, async () => {
+      const primary = await this.primary();
+      return primary !== former && primary;
+    });
+  }
+
+  async hide(server: RedisServer): Promise<void> {
+    await this.call(server, "ACL", "SETUSER", SENTINEL_USER, "off");
+    await this.call(server, "CLIENT", "KILL", "USER", SENTINEL_USER);
+  }
+
+  call(server: RedisServer, ...args: readonly string[]): Promise<string> {
+    return redisCli(server.port, ...authOf(this.#options.password), ...args);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#processes.map((process) => process.end("SIGKILL")));
+    await Promise.all(this.servers.map((server) => server[Symbol.asyncDispose]()));
+    await Promise.all(this.#directories.map((directory) => rm(directory, { recursive: true, force: true })));
+  }
+
+  async #startServer(settings: readonly string[]): Promise<RedisServer> {
+    const { password } = this.#options;
+    const server = await openRedis({
+      ...(password !== undefined && { password }),
+      settings: [...settings, ...SERVER_SETTINGS, ...(password === undefined ? [] : ["--masterauth", password])],
+    });
+    this.servers.push(server);
+    await server.start();
+    return server;
+  }
+
+  async #startSentinel(primaryPort: number): Promise<void> {
+    const { downAfterMs = 500, sentinelPassword } = this.#options;
+    const directory = await mkdtemp(join(tmpdir(), "belay-sentinel-"));
+    this.#directories.push(directory);
+    const port = await freePort();
+    const path = join(directory, "sentinel.conf");
+    const lines = [
+      `port ${port}`,
+      "bind 127.0.0.1",
+      `dir ${directory}`,
+      `sentinel monitor ${MASTER_NAME} 127.0.0.1 ${primaryPort} 2`,
+      `sentinel down-after-milliseconds ${MASTER_NAME} ${downAfterMs}`,
+      `sentinel failover-timeout ${MASTER_NAME} 5000`,
+      `sentinel auth-user ${MASTER_NAME} ${SENTINEL_USER}`,
+      // It needs none, but without one no user is named.
+      `sentinel auth-pass ${MASTER_NAME} any`,
+      ...(sentinelPassword === undefined
+        ? []
+        : [`requirepass ${sentinelPassword}`, `sentinel sentinel-pass ${sentinelPassword}`]),
+    ];
+    await writeFile(path, `${lines.join("\n")}\n`);
+    const process = new RedisProcess([path, "--sentinel"]);
+    this.#processes.push(process);
+    this.sentinels.push({ host: "127.0.0.1", port });
+    await process.start();
+  }
+
+  #ask(port: number, ...args: readonly string[]): Promise<string> {
+    return redisCli(port, ...authOf(this.#options.sentinelPassword), "SENTINEL", ...args);
+  }
+
+  async #named(port: number): Promise<number> {
+    return Number((await this.#ask(port, "GET-MASTER-ADDR-BY-NAME", MASTER_NAME)).split("\n").at(-1));
+  }
+}
+
+/** redis-cli prints a field and its value on two lines. */
+function hasField(text: string, name: string, value: number): boolean {
+  const lines = text.split("\n");
+  return lines[lines.indexOf(name) + 1] === String(value);
+}
+
+function authOf(password: string | undefined): readonly string[] {
+  return password === undefined ? [] : ["--no-auth-warning", "-a", password];
+}
