@@ -41,6 +41,7 @@ export const workspaces: ReadonlyMap<string, Workspace> = new Map<string, Worksp
   ],
   ["examples/chat", { imports: [], inTests: ["@belay/testkit"] }],
   ["scripts", { imports: [], reaches: true }],
+  ["bench", { imports: [], reaches: true }],
 ]);
 
 /** Libraries that only the named files import at run time, in sources below `within`; their types are free. */

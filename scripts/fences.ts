@@ -21,7 +21,9 @@ function packagesOf({ dependencies, devDependencies }: Manifest): readonly strin
 }
 
 function declaredOf(folder: string): Declared {
-  if (folder === "scripts") return { dependencies: packagesOf(readJson<Manifest>("package.json")), references: [] };
+  // Tools of the whole repository, without a package of their own.
+  if (workspaces.get(folder)?.reaches === true)
+    return { dependencies: packagesOf(readJson<Manifest>("package.json")), references: [] };
   const { references = [] } = readJson<{ readonly references?: readonly { readonly path: string }[] }>(
     folder,
     "tsconfig.json",
