@@ -9,13 +9,16 @@ export interface PublisherOptions {
   readonly perSecond: number;
 }
 
+/** A request that was under way for longer stood in a process that did not run. */
+const FROZEN_MS = 1_000;
+
 /** Publishes through the server API at a steady rate until it is disposed of, and counts what the server answered. */
 export class Publisher implements AsyncDisposable {
   /** Publications that got their position. */
   accepted = 0;
   /** Answers with `temporary: true`. */
   refusedTemporarily = 0;
-  /** Requests given up after 10 s and made again with the same idempotency key: a pod that is frozen answers nothing. */
+  /** Requests given up after 10 s, or cut after more than one, and made again with the same idempotency key: a pod that is frozen answers nothing. */
   unanswered = 0;
   /** Everything else: other errors, connections refused or cut. */
   readonly failures: string[] = [];
@@ -51,13 +54,16 @@ export class Publisher implements AsyncDisposable {
     const body = JSON.stringify({ channel, data: { n }, idempotency_key: `${this.#name}-${n}` });
     const headers = { "X-API-Key": apiKey, "Content-Type": "application/json" };
     for (;;) {
+      const startMs = performance.now();
       try {
         const signal = AbortSignal.timeout(10_000);
         await this.#onAnswer(await fetch(api, { method: "POST", headers, body, signal }));
         return;
       } catch (error) {
-        if (!isTimeout(error) || this.#stopped) {
-          this.failures.push(error instanceof Error ? `${error.message} ${String(error.cause)}` : String(error));
+        const tookMs = performance.now() - startMs;
+        if (tookMs < FROZEN_MS || this.#stopped) {
+          const cause = error instanceof Error ? `${error.message} ${String(error.cause)}` : String(error);
+          this.failures.push(`${new Date().toISOString()} after ${Math.round(tookMs)} ms: ${cause}`);
           return;
         }
         this.unanswered += 1;
@@ -76,8 +82,4 @@ export class Publisher implements AsyncDisposable {
     this.#stopped = true;
     await this.#done;
   }
-}
-
-function isTimeout(error: unknown): boolean {
-  return error instanceof DOMException && error.name === "TimeoutError";
 }

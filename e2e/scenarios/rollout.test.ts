@@ -72,7 +72,7 @@ test("an image change under 500 sockets and 100 messages/s: every pod replaced, 
   const tookMs = Date.now() - startedMs;
   await eventuallyTrue("all sockets are back", { withinMs: 30_000 }, () => fleet.connected === sockets);
   console.log(
-    `rollout ${tookMs} ms; closes ${JSON.stringify(closesByCode(fleet.closes))}; accepted ${publisher.accepted}; lastRollout ${JSON.stringify(done.status?.lastRollout)}`,
+    `rollout ${tookMs} ms; closes ${JSON.stringify(closesByCode(fleet.closes))}; accepted ${publisher.accepted}, made again ${publisher.unanswered}; lastRollout ${JSON.stringify(done.status?.lastRollout)}`,
   );
 
   expect(fleet.closes.filter(({ code }) => !canReconnect(code) || code === 1006)).toEqual([]);
