@@ -53,6 +53,8 @@ function templateWithoutRevision(blueprint: Blueprint): PodTemplate {
       serviceAccountName: names.serviceAccount(name),
       automountServiceAccountToken: false,
       enableServiceLinks: false,
+      // The kernel drops signals that a first process does not listen for yet: SIGTERM to a gateway that starts would be lost.
+      shareProcessNamespace: true,
       terminationGracePeriodSeconds: spec.drain.gracePeriodSeconds,
       securityContext: { ...podSecurity, fsGroup: NON_ROOT_ID },
       ...(spec.imagePullSecrets && { imagePullSecrets: spec.imagePullSecrets }),
