@@ -24,13 +24,21 @@ async function openCluster(): Promise<Cluster> {
     ["pod-a", "pod-b", "pod-c"].map((podUid) => startGateway({ redisUrl: redis.url, podUid })),
   );
   for (const gateway of gateways) onTestFinished(() => gateway[Symbol.asyncDispose]());
-  await settled(client);
+  await settled({ gateways, client });
   return { gateways, client };
 }
 
-/** Every pod has written everything it holds, and every pod knows. */
-async function settled(client: Redis): Promise<void> {
+/** Every pod has written everything it holds, and every pod knows the others. */
+async function settled({ gateways, client }: Cluster): Promise<void> {
   await eventually("every pod has reported", 15_000, async () => (await client.hlen("test:{L}:complete")) === 3);
+  for (const gateway of gateways) {
+    await eventually("the others are known", 15_000, async () => {
+      const { result } = (await callApi(gateway, "info", {})) as {
+        readonly result?: { readonly nodes: readonly unknown[] };
+      };
+      return result?.nodes.length === 3;
+    });
+  }
 }
 
 async function connectAs(gateway: RunningGateway | undefined, user: string): Promise<Client> {
@@ -85,7 +93,8 @@ test("[RG18] orders for a user go to the pods that hold the user's connections, 
 });
 
 test("[RG19] after Redis lost everything orders go to all pods until each has written its connections again", async () => {
-  const { gateways, client } = await openCluster();
+  const cluster = await openCluster();
+  const { gateways, client } = cluster;
   const [a, b] = gateways;
   const ann = await connectAs(a, "ann");
   if (b === undefined) return;
@@ -94,7 +103,7 @@ test("[RG19] after Redis lost everything orders go to all pods until each has wr
   expect(await callApi(b, "disconnect", { user: "ann" })).toEqual({ result: {} });
   expect((await ann.closed).code).toBe(3503);
   expect((await sentTo(client))["pod-c"]).toBe(1);
-  await settled(client);
+  await settled(cluster);
   const again = await connectAs(a, "ann");
   await eventually("only the owner is told", 10_000, async () => {
     const before = await sentTo(client);
