@@ -181,6 +181,7 @@ class GatewayApp implements Gateway {
       brokerSeen: this.#isBrokerSeen,
       revocationsLoaded: this.#services.revocations.isLoaded,
       isGateClosed: this.#isGateClosed,
+      isLeaseHeld: this.#adapters.registry.leaseHeld,
       drain: this.#drainer.status,
       drainReason: this.#drainer.reason,
       config: this.#configReport(),

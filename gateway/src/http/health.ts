@@ -4,9 +4,11 @@ import { sendText } from "./answer.ts";
 import type { Route } from "./http-server.ts";
 
 /** A pod that is cut off from Redis stays ready, and says so. */
-function readyText(redis: RedisReport | undefined): string {
-  if (redis === undefined || redis.problem === "") return "ok";
-  return `ready, but ${redis.problem} for ${Math.round(redis.troubleSeconds)} s`;
+function readyText(redis: RedisReport | undefined, isLeaseHeld: boolean): string {
+  const problem = redis === undefined || redis.problem === "" ? undefined : redis.problem;
+  const cut = problem === undefined ? [] : [`${problem} for ${Math.round(redis?.troubleSeconds ?? 0)} s`];
+  const troubles = [...cut, ...(isLeaseHeld ? [] : ["the lease of this pod could not be renewed"])];
+  return troubles.length === 0 ? "ok" : `ready, but ${troubles.join(", and ")}`;
 }
 
 /** /healthz says that the event loop turns, /readyz whether new clients are welcome. */
@@ -27,8 +29,9 @@ export function healthRoutes(state: () => NodeState): ReadonlyMap<string, Route>
       {
         methods: ["GET", "HEAD"],
         serve: (request, response) => {
-          const { ready, notReadyReason, redis } = loadReport(state());
-          sendText(request, response, ready ? 200 : 503, ready ? readyText(redis) : notReadyReason);
+          const now = state();
+          const { ready, notReadyReason, redis } = loadReport(now);
+          sendText(request, response, ready ? 200 : 503, ready ? readyText(redis, now.isLeaseHeld) : notReadyReason);
           return undefined;
         },
       },

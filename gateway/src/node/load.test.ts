@@ -8,6 +8,7 @@ const state: NodeState = {
   brokerSeen: true,
   revocationsLoaded: true,
   isGateClosed: false,
+  isLeaseHeld: true,
   drain: { state: "none" } as unknown as NodeState["drain"],
   config: { hash: "h" },
 };

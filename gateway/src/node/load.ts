@@ -21,6 +21,8 @@ export interface NodeState {
   /** The list was read at least once since the start: before, a revoked token would be let in. */
   readonly revocationsLoaded: boolean;
   readonly isGateClosed: boolean;
+  /** Whether the lease in the registry lives; others take the connections of a pod without one for gone. */
+  readonly isLeaseHeld: boolean;
   /** Absent without a Redis. */
   readonly redis?: RedisReport | undefined;
   readonly drain: DrainStatus;
