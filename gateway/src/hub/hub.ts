@@ -47,6 +47,8 @@ export interface HubTiming {
 const READS_AT_ONCE = 64;
 const DEFAULT_TIMING: HubTiming = { positionCheckMs: 40_000, retryMs: 250 };
 const MAX_RETRY_MS = 8_000;
+/** After an interruption clients come back for that long. */
+const CROWD_MS = 15_000;
 
 /** Who is connected to this node and who listens to what. Knows neither sockets nor other nodes. */
 export class Hub<C extends HubClient> {
@@ -59,6 +61,7 @@ export class Hub<C extends HubClient> {
   readonly #timing: HubTiming;
   readonly #positions: PositionWatch;
   #clients = 0;
+  #verifiedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: HubOptions) {
     this.#options = options;
@@ -179,6 +182,7 @@ export class Hub<C extends HubClient> {
    * room was looked at once; those whose history could not be read go on trying.
    */
   async verifyPositions(): Promise<void> {
+    this.#verifiedAtMs = this.#options.clock.nowMs();
     const rooms = this.#rooms.values();
     const verifyOnce = async (): Promise<void> => {
       for (const room of rooms) await room.verify();
@@ -204,6 +208,7 @@ export class Hub<C extends HubClient> {
       fanOut: this.#fanOut,
       readHistory: (request) => this.#reads.run(() => readHistory(request)),
       clock,
+      isCrowdLikely: () => clock.nowMs() - this.#verifiedAtMs < CROWD_MS,
       retryLater: (retry, attempt) => this.#later(retry, attempt),
       observer,
     });

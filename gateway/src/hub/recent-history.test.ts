@@ -23,11 +23,13 @@ class Channel {
   trimmedTo = 0;
   isAway = false;
   nowMs = 0;
+  isCrowdLikely = false;
   readonly asked: HistoryRequest[] = [];
   readonly recent = new RecentHistory({
     channel: "c",
     clock: { nowMs: () => this.nowMs },
     read: (request) => this.#read(request),
+    isCrowdLikely: () => this.isCrowdLikely,
   });
 
   constructor(top: number) {
@@ -72,6 +74,14 @@ test("[ORD10] a thousand who come back at once, each from its own place, cost tw
   const told = await Promise.all(places.map((place) => channel.since(place)));
   for (const [index, offsets] of told.entries()) expect(offsets).toHaveLength(200 - (places[index] ?? 0));
   expect(channel.asked).toHaveLength(2);
+});
+
+test("[ORD10] after an interruption one read is enough for all", async () => {
+  const channel = new Channel(400);
+  channel.isCrowdLikely = true;
+  const told = await Promise.all([400, 350, 100, 99].map((place) => channel.since(place)));
+  expect(told.map((offsets) => offsets?.length)).toEqual([0, 50, 300, undefined]);
+  expect(channel.asked).toHaveLength(1);
 });
 
 test("[ORD10] whoever comes later is given what was published since, without another read", async () => {

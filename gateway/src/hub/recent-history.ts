@@ -23,6 +23,8 @@ export interface RecentHistoryOptions {
   readonly clock: Pick<Clock, "nowMs">;
   /** Asks the broker; rejects with BrokerUnavailableError. */
   readonly read: (request: HistoryRequest) => Promise<History>;
+  /** Many may come at once, from different places: the first read is to be enough for all of them. */
+  readonly isCrowdLikely?: () => boolean;
 }
 
 /** How long nobody may ask before what was read is forgotten, and how long it is kept at all, milliseconds. */
@@ -121,8 +123,8 @@ export class RecentHistory {
   }
 
   async #read(request: PastRequest): Promise<History> {
-    const { channel, read } = this.#options;
-    const query = queryOf(request, this.#kept);
+    const { channel, read, isCrowdLikely } = this.#options;
+    const query = isCrowdLikely?.() === true ? allOf(request) : queryOf(request, this.#kept);
     const history = await read({ channel, ...query });
     this.#learn(query, history);
     return history;
@@ -169,12 +171,18 @@ export class RecentHistory {
   }
 }
 
+/** As much as recovery may give to anybody. */
+function allOf({ maxCount }: PastRequest): Omit<HistoryRequest, "channel"> {
+  return { limit: maxCount, reverse: true };
+}
+
 /** The first read is as small as the request; where that was not enough for somebody, the next one is as large as it may be. */
-function queryOf({ want, maxCount }: PastRequest, kept: Kept | undefined): Omit<HistoryRequest, "channel"> {
+function queryOf(request: PastRequest, kept: Kept | undefined): Omit<HistoryRequest, "channel"> {
+  const { want, maxCount } = request;
   if (want === "position") return { limit: 0 };
   if (want === "latest") return { limit: 1, reverse: true };
   const isKnownEpoch = kept !== undefined && kept.epoch === want.epoch && want.offset < kept.end;
-  return isKnownEpoch ? { limit: maxCount, reverse: true } : { since: want, limit: maxCount };
+  return isKnownEpoch ? allOf(request) : { since: want, limit: maxCount };
 }
 
 /** Undefined where the broker has to be asked. */

@@ -12,6 +12,8 @@ export interface RoomOptions {
   readonly fanOut: FanOut;
   readonly readHistory: (request: HistoryRequest) => Promise<History>;
   readonly clock: Pick<Clock, "nowMs">;
+  /** The node was cut off a moment ago, and so may its clients have been. */
+  readonly isCrowdLikely: () => boolean;
   /** Calls back when a read that failed may be tried again; `attempt` counts from 1. */
   readonly retryLater: (retry: () => void, attempt: number) => void;
   readonly observer: RoomObserver;
@@ -60,9 +62,9 @@ export class Room implements Audience {
 
   constructor(options: RoomOptions) {
     this.#options = options;
-    const { shape, clock, readHistory } = options;
+    const { shape, clock, readHistory, isCrowdLikely } = options;
     this.#checkedAtMs = clock.nowMs();
-    this.recent = new RecentHistory({ channel: shape.channel, clock, read: readHistory });
+    this.recent = new RecentHistory({ channel: shape.channel, clock, read: readHistory, isCrowdLikely });
   }
 
   get channel(): string {
