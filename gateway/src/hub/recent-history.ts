@@ -27,9 +27,10 @@ export interface RecentHistoryOptions {
   readonly isCrowdLikely?: () => boolean;
 }
 
-/** How long nobody may ask before what was read is forgotten, and how long it is kept at all, milliseconds. */
+/** How long nobody may ask before what was read is forgotten, milliseconds. */
 const IDLE_MS = 5_000;
-const MAX_AGE_MS = 15_000;
+/** How long it is kept at all: 10,000 who come back at 200 a second are done by then. */
+const MAX_AGE_MS = 60_000;
 /** Epochs that are known not to be the channel's. */
 const MAX_FOREIGN_EPOCHS = 16;
 
