@@ -1,5 +1,5 @@
 import type { RedisTopology } from "@belay/gateway/internal";
-import type { SentinelGroup } from "@belay/testkit";
+import type { RedisCluster, SentinelGroup } from "@belay/testkit";
 
 /** How a gateway reaches a group that was started with these passwords. */
 export function sentinelTopology(
@@ -13,4 +13,9 @@ export function sentinelTopology(
     login: { ...(password !== undefined && { password }) },
     sentinelLogin: { ...(sentinelPassword !== undefined && { password: sentinelPassword }) },
   };
+}
+
+/** Known by its first node only. */
+export function clusterTopology({ nodes }: RedisCluster, password?: string): RedisTopology {
+  return { mode: "cluster", nodes: nodes.slice(0, 1), login: { ...(password !== undefined && { password }) } };
 }

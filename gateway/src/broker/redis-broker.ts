@@ -187,7 +187,7 @@ class RedisBroker implements Broker {
   }
 
   async publishEphemeral(publication: EphemeralPublication): Promise<void> {
-    await this.#commands.call("SPUBLISH", this.#keys.publications(publication.channel), encodeEphemeral(publication));
+    await this.#commands.publish(this.#keys.publications(publication.channel), encodeEphemeral(publication));
   }
 
   history(request: HistoryRequest): Promise<History> {

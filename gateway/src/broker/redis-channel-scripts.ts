@@ -49,7 +49,7 @@ end
  * KEYS  4 `{tag}.i:…`, where there is an idempotency key
  * ARGV  4 pub/sub channel   5 publications to keep, 0: not stored   6 TTL of the stream, ms   7 TTL of the idempotency key, ms
  *       8 version, empty: none   9 epoch of the version   10 flags   11 lengths   12 sections
- * Reply offset, epoch, receivers, why it was suppressed (empty: it was not).
+ * Reply offset, epoch, receivers, why it was suppressed (empty: it was not), its time (ms).
  */
 export const PUBLISH_SCRIPT: RedisScript = redisScript(`${PLACE}
 if not isNew then
@@ -75,7 +75,7 @@ if ARGV[5] ~= '0' then
   redis.call('PEXPIRE', KEYS[3], ARGV[6])
 end
 if KEYS[4] then redis.call('SET', KEYS[4], id .. ':' .. epoch, 'PX', ARGV[7]) end
-return {offset, epoch, redis.call('SPUBLISH', ARGV[4], bytes), ''}
+return {offset, epoch, redis.call('SPUBLISH', ARGV[4], bytes), '', time[1] .. ms}
 `);
 
 /**

@@ -58,7 +58,14 @@ export class RedisStreams {
         sections,
       ],
     );
-    return outcomeOf(reply);
+    const outcome = outcomeOf(reply);
+    const channelName = keys.publications(channel);
+    if (outcome.suppressed === undefined && !commands.isSettled(channelName)) {
+      const head = `${outcome.position.offset}:${outcome.position.epoch}:${timeOf(reply)}:${flags}:${lengths}:`;
+      // Where it is not heard the publication stands in the history all the same.
+      await commands.publish(channelName, Buffer.concat([Buffer.from(head), sections])).catch(() => undefined);
+    }
+    return outcome;
   }
 
   async history(request: HistoryRequest): Promise<History> {
@@ -133,6 +140,11 @@ function rangeOf({ since, limit, reverse }: HistoryRequest): StreamRange {
 /** 48 random bits: an epoch is compared only with epochs of the same channel. */
 export function randomToken(random: Random): string {
   return Math.floor(random() * 2 ** 48).toString(36);
+}
+
+/** Of a publication that was made. */
+function timeOf(reply: unknown): string {
+  return Array.isArray(reply) ? String(reply[4]) : "";
 }
 
 function outcomeOf(reply: unknown): PublishOutcome {

@@ -24,6 +24,8 @@ const sentinel = {
   masterName: "m",
 };
 
+const cluster = { type: "redis", mode: "cluster", nodes: [{ host: "a" }] };
+
 test.for([
   {
     broker: { type: "redis", urlFile: "/url" },
@@ -79,6 +81,8 @@ test.for([
   [{ ...sentinel, masterName: "" }, /^broker.masterName must be a name/],
   [{ ...sentinel, usernameFile: "/u" }, /^broker.passwordFile must be given with usernameFile/],
   [{ ...sentinel, sentinelUsernameFile: "/u" }, /^broker.sentinelPasswordFile must be given/],
+  [{ ...cluster, nodes: [] }, /^broker.nodes must be a list of 1 to 64 nodes/],
+  [{ ...cluster, masterName: "m" }, /^broker.masterName must be a known key/],
   [{ ...sentinel, caFile: "/ca" }, /^broker.tls must be true where there is a caFile/],
 ] as const)("[TP1] %j is refused", async ([broker, problem]) => {
   const problems = await topologyFor(broker, { "/url": "redis://cache", "/bad": "redis://secret@/" });

@@ -30,13 +30,19 @@ interface SentinelSettings extends RedisShared, RedisLogin {
   readonly sentinelPasswordFile?: string | undefined;
 }
 
-type RedisSettings = StandaloneSettings | SentinelSettings;
+interface ClusterSettings extends RedisShared, RedisLogin {
+  readonly mode: "cluster";
+  readonly nodes: readonly RedisNode[];
+}
+
+type RedisSettings = StandaloneSettings | SentinelSettings | ClusterSettings;
 
 /** The section `broker` with its defaults. */
 export type BrokerSettings = { readonly type: "memory" } | RedisSettings;
 
 const file = z.string("must be a path").min(1, "must be a path");
 const SENTINEL_PORT = 26_379;
+const REDIS_PORT = 6_379;
 
 const redisShared = {
   type: z.literal("redis"),
@@ -92,8 +98,16 @@ const sentinel = z
     SENTINEL_PASSWORD_RULE,
   )
   .refine(hasTls, CA_RULE);
+const cluster = z
+  .strictObject({ ...redisShared, ...redisLogin, mode: z.literal("cluster"), nodes: nodes(64, REDIS_PORT) })
+  .refine(hasPassword, PASSWORD_RULE)
+  .refine(hasTls, CA_RULE);
 
-const redis = z.discriminatedUnion("mode", [standalone, sentinel], 'must be "standalone" or "sentinel"');
+const redis = z.discriminatedUnion(
+  "mode",
+  [standalone, sentinel, cluster],
+  'must be "standalone", "sentinel" or "cluster"',
+);
 
 export const brokerSchema: z.ZodType<BrokerSettings> = z.discriminatedUnion(
   "type",

@@ -16,6 +16,7 @@ export async function readTopology(files: TopologyFiles, broker: BrokerSettings)
   if (broker.mode === "standalone") return readAddress(files, broker.urlFile, ca);
   const user = await readUser(files, ["usernameFile", broker.usernameFile], ["passwordFile", broker.passwordFile]);
   const login: RedisLogin = { ...user, ...(broker.tls && { tls: ca === undefined ? {} : { ca } }) };
+  if (broker.mode === "cluster") return { mode: "cluster", nodes: broker.nodes, login };
   const sentinelLogin = await readUser(
     files,
     ["sentinelUsernameFile", broker.sentinelUsernameFile],

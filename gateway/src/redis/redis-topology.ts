@@ -28,7 +28,14 @@ export interface SentinelTopology {
   readonly sentinelLogin: Pick<RedisLogin, "username" | "password">;
 }
 
-export type RedisTopology = StandaloneTopology | SentinelTopology;
+/** A Redis Cluster, known by some of its nodes. */
+export interface ClusterTopology {
+  readonly mode: "cluster";
+  readonly nodes: readonly RedisEndpoint[];
+  readonly login: RedisLogin;
+}
+
+export type RedisTopology = StandaloneTopology | SentinelTopology | ClusterTopology;
 
 /** What one connection goes to: an address, or whatever the sentinels name. */
 export type RedisTarget = StandaloneTopology | SentinelTopology;
@@ -45,6 +52,13 @@ export function describeTarget(target: RedisTarget): string {
 }
 
 /** `host:port`; an IPv6 address in brackets. */
-function formatEndpoint({ host, port }: RedisEndpoint): string {
+export function formatEndpoint({ host, port }: RedisEndpoint): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** Of a server named `host:port`, as servers of a cluster name each other. */
+export function addressOf(name: string, login: RedisLogin): RedisAddress {
+  const colon = name.lastIndexOf(":");
+  const host = name.slice(0, colon).replace(/^\[|\]$/g, "");
+  return { host, port: Number(name.slice(colon + 1)), db: 0, ...login };
 }

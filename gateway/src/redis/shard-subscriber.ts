@@ -1,12 +1,16 @@
 import type { Redis } from "ioredis";
 import { BrokerUnavailableError } from "../broker/broker.ts";
 import { createRedis, dropSocket } from "./redis-options.ts";
+import { keySlot } from "./key-slot.ts";
+import { type Redirect, redirectOf } from "./redirect.ts";
 import { redactedError } from "./redis-runtime.ts";
 import { describeTarget, type RedisTarget } from "./redis-topology.ts";
 import type { SubscriberConnection, SubscriberOptions } from "./subscriber-connection.ts";
 
 export interface ShardSubscriberOptions extends SubscriberOptions {
   readonly target: RedisTarget;
+  /** On a cluster: channels that this server does not hold any more. They are forgotten here. */
+  readonly onMoved?: (channels: readonly string[], redirect: Redirect | undefined) => void;
 }
 
 /** Channels of one SSUBSCRIBE: a storm of resubscriptions reaches Redis in pieces. */
@@ -42,6 +46,7 @@ export class ShardSubscriber implements SubscriberConnection {
     this.#redis = createRedis({ ...options, pipelined: false, isClosed: () => this.#closed });
     this.#redis.on("smessageBuffer", (channel: Buffer, payload: Buffer) => this.#receive(channel, payload));
     this.#redis.on("ready", () => void this.#restore());
+    this.#redis.on("moved", () => this.#giveAway(this.#lostChannels(), undefined));
     this.#redis.on("close", () => this.#lose(this.#reason));
     // An error is always followed by a close; without a listener ioredis would print it.
     this.#redis.on("error", (error: Error) => (this.#reason = error.message));
@@ -64,6 +69,29 @@ export class ShardSubscriber implements SubscriberConnection {
   want(channels: readonly string[]): void {
     for (const channel of channels)
       this.#subscriptions.set(channel, { wanted: true, acknowledged: false, droppedAtMs: 0, waiters: [] });
+  }
+
+  /** Channels that were heard elsewhere; `restored` is false until they are heard here. */
+  adopt(channels: readonly string[]): void {
+    for (const channel of channels) {
+      const known = this.#subscriptions.get(channel);
+      if (known === undefined) this.want([channel]);
+      else known.wanted = true;
+    }
+    if (!this.#hasPending()) return;
+    this.#setRestored(false);
+    if (this.#redis.status === "ready") void this.#restore();
+  }
+
+  /** Channels that are heard elsewhere now. */
+  release(channels: readonly string[]): void {
+    for (const channel of channels) {
+      this.#refuse(channel, new BrokerUnavailableError("the channel's slot moves"));
+      this.#subscriptions.delete(channel);
+    }
+    if (this.#redis.status !== "ready") return;
+    // A server that does not hold the slot any more has nothing to forget.
+    for (const batch of this.#batchesOf(channels)) this.#redis.sunsubscribe(...batch).catch(() => undefined);
   }
 
   /** Resolves with Redis' acknowledgement. Rejects with BrokerUnavailableError and forgets the channel. */
@@ -119,7 +147,7 @@ export class ShardSubscriber implements SubscriberConnection {
   async #flush(): Promise<void> {
     const queued = this.#queued;
     this.#queued = [];
-    await Promise.all(batchesOf(queued).map((batch) => this.#send(batch)));
+    await Promise.all(this.#batchesOf(queued).map((batch) => this.#send(batch)));
   }
 
   /** One SSUBSCRIBE. Its failure is told to those who wait; without an answer the connection is not to be trusted any more. */
@@ -136,6 +164,11 @@ export class ShardSubscriber implements SubscriberConnection {
         cause: redactedError(error),
       });
       for (const channel of batch) this.#refuse(channel, refusal);
+      const redirect = redirectOf(refusal);
+      if (redirect !== undefined) {
+        this.#giveAway(batch, redirect);
+        return true;
+      }
       // Without an answer it may still come alive later in ioredis: only a new socket makes the state certain.
       if (!(error instanceof Error && error.name === "ReplyError")) this.rebuild();
       return false;
@@ -160,20 +193,54 @@ export class ShardSubscriber implements SubscriberConnection {
   async #restore(): Promise<void> {
     const connection = this.#connection;
     const wanted: string[] = [];
-    for (const [channel, subscription] of this.#subscriptions) {
-      if (subscription.wanted) wanted.push(channel);
+    for (const [channel, { wanted: isWanted, acknowledged }] of this.#subscriptions) {
+      if (acknowledged) continue;
+      if (isWanted) wanted.push(channel);
       else this.#subscriptions.delete(channel);
     }
-    for (const batch of batchesOf(wanted)) {
+    for (const batch of this.#batchesOf(wanted)) {
       // One batch at a time is the bound.
       if (!(await this.#send(batch))) return this.#rebuildLater(connection);
     }
-    if (this.#closed || connection !== this.#connection) return;
-    this.#restored = true;
+    if (this.#closed || connection !== this.#connection || this.#hasPending()) return;
     if (this.#lostLogged)
       this.#options.log.info({ ...this.#fields(), channels: wanted.length }, "subscriptions are restored");
     this.#lostLogged = false;
-    this.#options.onRestored(true);
+    this.#setRestored(true);
+  }
+
+  /** Channels that Redis has not acknowledged though nobody waits for that: they were heard before. */
+  #hasPending(): boolean {
+    return this.#subscriptions
+      .values()
+      .some(({ wanted, acknowledged, waiters }) => wanted && !acknowledged && waiters.length === 0);
+  }
+
+  #setRestored(restored: boolean): void {
+    if (restored === this.#restored) return;
+    this.#restored = restored;
+    this.#options.onRestored(restored);
+  }
+
+  /** Channels that Redis has dropped by itself: their slot has moved. */
+  #lostChannels(): readonly string[] {
+    const { subscriber } = this.#redis.condition ?? { subscriber: false };
+    const heard = new Set(subscriber === false ? [] : subscriber.channels("ssubscribe"));
+    return [...this.#subscriptions].flatMap(([channel, { acknowledged }]) =>
+      acknowledged && !heard.has(channel) ? [channel] : [],
+    );
+  }
+
+  #giveAway(channels: readonly string[], redirect: Redirect | undefined): void {
+    const wanted = channels.filter((channel) => this.#subscriptions.get(channel)?.wanted === true);
+    for (const channel of channels) this.#subscriptions.delete(channel);
+    if (wanted.length > 0) this.#options.onMoved?.(wanted, redirect);
+  }
+
+  /** A command of a cluster names channels of one slot only. */
+  #batchesOf(channels: readonly string[]): readonly (readonly string[])[] {
+    if (this.#options.onMoved === undefined) return batchesOf(channels);
+    return [...Map.groupBy(channels, keySlot).values()].flatMap(batchesOf);
   }
 
   /** Refused while restoring (loading, permissions): the same again on a new connection, without haste. */
@@ -190,9 +257,7 @@ export class ShardSubscriber implements SubscriberConnection {
     this.#lostLogged = true;
     this.#rejectWaiters(new BrokerUnavailableError("Redis is not reachable"));
     for (const subscription of this.#subscriptions.values()) subscription.acknowledged = false;
-    if (!this.#restored) return;
-    this.#restored = false;
-    this.#options.onRestored(false);
+    this.#setRestored(false);
   }
 
   /** Those who wait hear of the failure, and their channels are not wanted any more. */
@@ -218,7 +283,7 @@ export class ShardSubscriber implements SubscriberConnection {
       else dropped.push(channel);
     }
     for (const channel of dropped) this.#subscriptions.delete(channel);
-    for (const batch of batchesOf(dropped)) {
+    for (const batch of this.#batchesOf(dropped)) {
       // Unanswered: the socket is gone or will be found silent by the probe, and with it the subscription.
       this.#redis.sunsubscribe(...batch).catch(() => undefined);
     }

@@ -1,5 +1,9 @@
 /** What carries publications between gateways and keeps what they share. */
-export type BrokerConfig = { readonly type: "memory" } | StandaloneBrokerConfig | SentinelBrokerConfig;
+export type BrokerConfig =
+  | { readonly type: "memory" }
+  | StandaloneBrokerConfig
+  | SentinelBrokerConfig
+  | ClusterBrokerConfig;
 
 /** Every form of Redis has these. */
 export interface RedisBrokerShared {
@@ -12,7 +16,7 @@ export interface RedisBrokerShared {
 
 /** One server at one address. */
 export interface StandaloneBrokerConfig extends RedisBrokerShared {
-  /** `standalone` may be left out. `sentinel`: a primary that sentinels name. */
+  /** `standalone` may be left out. `sentinel`: a primary that sentinels name. `cluster`: a Redis Cluster. */
   readonly mode?: "standalone";
   /** File with `redis://[user][:password]@host[:port][/db]`, `rediss://` for TLS. */
   readonly urlFile: string;
@@ -43,4 +47,11 @@ export interface SentinelBrokerConfig extends RedisBrokerShared, RedisLoginConfi
   /** As `usernameFile`, for the sentinels themselves. */
   readonly sentinelUsernameFile?: string;
   readonly sentinelPasswordFile?: string;
+}
+
+/** A Redis Cluster. */
+export interface ClusterBrokerConfig extends RedisBrokerShared, RedisLoginConfig {
+  readonly mode: "cluster";
+  /** Some of its nodes; the others are learnt from them. */
+  readonly nodes: readonly RedisNodeConfig[];
 }
