@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import type { Broker } from "./broker/broker.ts";
 import { MemoryBroker } from "./broker/memory-broker.ts";
 import { openRedisBroker, type RedisBrokerTiming } from "./broker/redis-broker.ts";
+import type { RedisDurability } from "./broker/redis-streams.ts";
 import type { Clock, Random } from "./clock.ts";
 import type { NodeIdentity } from "./node/node.ts";
 import type { NodeBus } from "./node/node-bus.ts";
@@ -17,7 +18,7 @@ import type { Registry } from "./registry/registry.ts";
 import type { Revocations } from "./auth/verifier.ts";
 import { MemoryRevocations } from "./revocations/memory-revocations.ts";
 import { openRedisRevocations } from "./revocations/redis-revocations.ts";
-import type { Settings } from "./settings.ts";
+import type { Settings, SettingsSource } from "./settings.ts";
 
 /** What stands behind the ports between nodes. */
 export interface Adapters {
@@ -38,9 +39,10 @@ export interface AdapterDeps {
 
 /** Picks broker and registry by the configuration. */
 export function openAdapters(
-  { config, redis }: Settings,
+  settings: Pick<SettingsSource, "current">,
   { clock, random, log, identity, leaseTiming, brokerTiming }: AdapterDeps,
 ): Adapters {
+  const { config, redis } = settings.current;
   const { podUid, revision } = identity;
   if (config.broker.type === "memory" || redis === undefined) {
     const epochPrefix = Math.floor(random() * 2 ** 48).toString(36);
@@ -56,10 +58,15 @@ export function openAdapters(
     ...shared,
     nodeId: podUid,
     lease: () => registry.lease,
+    durability: () => durabilityOf(settings.current),
     onProbe: (result) => redisHealth.onProbe(result),
     ...(brokerTiming && { timing: brokerTiming }),
   });
   return { registry, broker, redisHealth };
+}
+
+function durabilityOf({ config: { broker } }: Settings): RedisDurability {
+  return broker.type === "redis" ? broker.durability : "fast";
 }
 
 /** As the broker does: in Redis for the cluster, in memory for a single node. */

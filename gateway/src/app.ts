@@ -63,7 +63,7 @@ class GatewayApp implements Gateway {
     this.#settings = settings;
     this.#deps = deps;
     this.#startMs = clock.nowMs();
-    this.#adapters = openAdapters(settings.current, deps);
+    this.#adapters = openAdapters(settings, deps);
     const { limits } = settings.current.config;
     this.#flushLoop = new FlushLoop(clock, limits.maxOutboundBytes);
     this.#wheel = new TimerWheel(clock, WHEEL_TICK_MS);

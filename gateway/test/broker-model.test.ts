@@ -4,6 +4,7 @@ import { fc } from "@fast-check/vitest";
 import { Redis } from "ioredis";
 import { onTestFinished, test } from "vitest";
 import { MemoryBroker } from "../src/broker/memory-broker.ts";
+import type { RedisDurability } from "../src/broker/redis-streams.ts";
 import { RedisKeys } from "../src/redis/redis-keys.ts";
 import { ChannelModel, MODEL_TTL_MS, type ModelStep, type ModelSubject, modelSteps } from "./broker-model.ts";
 import { testRuntime } from "./redis-test-runtime.ts";
@@ -46,26 +47,32 @@ test("[BR30] memory: 3,000 runs of publishing, suppressing, trimming, expiring, 
   await fc.assert(agreesWithModel(subject), { seed: 30, numRuns: 3_000 });
 });
 
-test("[BR30] Redis: 500 runs of publishing, suppressing, trimming, expiring, forgetting and reading agree with the model", async () => {
-  const redis = await startRedis();
-  const client = new Redis(redis.url);
-  onTestFinished(() => client.disconnect());
-  const keys = new RedisKeys("m:");
-  const node = await new BrokerNode(
-    openRedisBroker({ url: redis.url, prefix: "m:", nodeId: "n", ...testRuntime() }),
-  ).start();
-  onTestFinished(() => node.broker.close());
-  const dropStream = async (channel: string): Promise<void> => void (await client.del(keys.stream(channel)));
-  const subject: ModelSubject = {
-    broker: node.broker,
-    delivered: node.publications,
-    expireHistory: dropStream,
-    expireKeys: async (channel) => {
-      await dropStream(channel);
-      await client.del(["a", "b", "a:b"].map((key) => keys.idempotency(channel, key)));
-    },
-    // Alone: what is stored, and the keys, must not come back under a new epoch.
-    loseEpoch: async (channel) => void (await client.del(keys.channelMeta(channel))),
-  };
-  await fc.assert(agreesWithModel(subject), { seed: 30, numRuns: 500 });
-});
+test.for<readonly [RedisDurability, number]>([
+  ["fast", 500],
+  ["replicated", 300],
+])(
+  "[BR30] Redis, %s: %i runs of publishing, suppressing, trimming, expiring, forgetting and reading agree with the model",
+  async ([durability, numRuns]) => {
+    const redis = await startRedis();
+    const client = new Redis(redis.url);
+    onTestFinished(() => client.disconnect());
+    const keys = new RedisKeys("m:");
+    const node = await new BrokerNode(
+      openRedisBroker({ url: redis.url, prefix: "m:", nodeId: "n", ...testRuntime(), durability: () => durability }),
+    ).start();
+    onTestFinished(() => node.broker.close());
+    const dropStream = async (channel: string): Promise<void> => void (await client.del(keys.stream(channel)));
+    const subject: ModelSubject = {
+      broker: node.broker,
+      delivered: node.publications,
+      expireHistory: dropStream,
+      expireKeys: async (channel) => {
+        await dropStream(channel);
+        await client.del(["a", "b", "a:b"].map((key) => keys.idempotency(channel, key)));
+      },
+      // Alone: what is stored, and the keys, must not come back under a new epoch.
+      loseEpoch: async (channel) => void (await client.del(keys.channelMeta(channel))),
+    };
+    await fc.assert(agreesWithModel(subject), { seed: 30, numRuns });
+  },
+);

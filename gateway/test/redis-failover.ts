@@ -9,10 +9,10 @@ export interface FailoverRig {
   readonly primary: RedisServer;
   readonly replicas: readonly RedisServer[];
   /** From now on that replica is told nothing; primary and replica believe in their connection. */
-  lag(replica: number): void;
+  readonly lag: (replica: number) => void;
   /** Kills the primary and promotes that replica; the address moves to it. */
-  failOver(replica: number): Promise<void>;
-  client(server: RedisServer): Redis;
+  readonly failOver: (replica: number) => Promise<void>;
+  readonly client: (server: RedisServer) => Redis;
 }
 
 export async function openFailoverRig(count = 1): Promise<FailoverRig> {
@@ -59,6 +59,8 @@ export function at<T>(list: readonly T[], index: number): T {
 
 export function clientOf(server: RedisServer): Redis {
   const client = new Redis(server.url);
+  // It may outlive its server in a test that kills one.
+  client.on("error", () => undefined);
   onTestFinished(() => client.disconnect());
   return client;
 }

@@ -6,11 +6,14 @@ import {
 } from "@belay/gateway/internal";
 import { BrokerNode, eventually, startRedis } from "@belay/testkit";
 import { expect, onTestFinished, test } from "vitest";
+import type { RedisDurability } from "../src/broker/redis-streams.ts";
 import { recover } from "../src/hub/recovery.ts";
-import { at, clientOf, openFailoverRig, onlineReplicas } from "./redis-failover.ts";
+import { RedisKeys } from "../src/redis/redis-keys.ts";
+import { at, clientOf, type FailoverRig, openFailoverRig, onlineReplicas } from "./redis-failover.ts";
 import { testRuntime } from "./redis-test-runtime.ts";
 
-const kept = { history: { size: 1_000, ttlMs: 60_000 } };
+const keys = new RedisKeys("t:");
+const kept = { history: { size: 100_000, ttlMs: 60_000 } };
 
 async function openNode(url: string, options: Partial<RedisBrokerOptions> = {}): Promise<BrokerNode> {
   const node = new BrokerNode(openRedisBroker({ url, prefix: "t:", nodeId: "n", ...testRuntime(), ...options }));
@@ -98,4 +101,99 @@ test("[FN3] a Redis that may evict keys is told, until it may not any more", asy
   await eventually("counted", 5_000, () => /, [1-9]\d* keys were evicted/.test(broker.evictionRisk ?? ""));
   await client.config("SET", "maxmemory-policy", "noeviction");
   await eventually("untold", 5_000, () => broker.evictionRisk === undefined);
+});
+
+/** Publishes until a failover to the replica is proved: on a busy machine it may have been asked too late for the first one. */
+async function replicaCounts({ replicas, client }: FailoverRig, node: BrokerNode): Promise<void> {
+  const replica = client(at(replicas, 0));
+  const runId = /run_id:(\w+)/.exec(await replica.info("server"))?.[1] ?? "";
+  await eventually("the replica counts", 10_000, async () => {
+    await publishOnceBack(node, "is it there?");
+    return (await replica.hget(keys.partitionTerm("chat"), "s"))?.includes(runId) === true;
+  });
+}
+
+const replicated: Partial<RedisBrokerOptions> = { durability: () => "replicated" };
+
+test("[FN4] replicated: nobody sees a publication before the replicas have it, and its publisher hears of nothing else", async () => {
+  const rig = await openFailoverRig();
+  const [here, there] = [await openNode(rig.url, replicated), await openNode(rig.url, replicated)];
+  await there.broker.subscribe("chat");
+  const first = await publish(here, "on both");
+  await replicaCounts(rig, here);
+  await eventually("delivered", 5_000, () => there.texts("chat").length > 1);
+  const before = there.texts("chat");
+  rig.lag(0);
+  await expect(publish(here, "only on the primary")).rejects.toBeInstanceOf(BrokerUnavailableError);
+  await expect(there.broker.history({ channel: "chat" })).rejects.toBeInstanceOf(BrokerUnavailableError);
+  expect(there.texts("chat")).toEqual(before);
+  await rig.failOver(0);
+  expect(await publishOnceBack(here, "after")).toEqual({ offset: before.length + 1, epoch: first.epoch });
+  expect(await isRecovered(there, first)).toBe(true);
+});
+
+test("[FN5] replicated: a failover under traffic loses nothing that was acknowledged, in the same epochs", async () => {
+  const rig = await openFailoverRig();
+  const [here, there] = [await openNode(rig.url, replicated), await openNode(rig.url, replicated)];
+  await there.broker.subscribe("chat");
+  const acknowledged = new Map<string, Position>();
+  const start = await publishOnceBack(here, "start");
+  await replicaCounts(rig, here);
+  const end = new AbortController();
+  const publishing = Array.from({ length: 8 }, async (_, publisher) => {
+    for (let count = 0; !end.signal.aborted; count += 1) {
+      const text = `${publisher}:${count}`;
+      await publish(here, text).then(
+        (position) => acknowledged.set(text, position),
+        () => new Promise((resolve) => setTimeout(resolve, 20)),
+      );
+    }
+  });
+  await eventually("traffic", 10_000, () => acknowledged.size > 200);
+  await rig.failOver(0);
+  const before = acknowledged.size;
+  await eventually("traffic again", 15_000, () => acknowledged.size > before + 200);
+  end.abort();
+  await Promise.all(publishing);
+  expect(new Set([...acknowledged.values()].map(({ epoch }) => epoch))).toEqual(new Set([start.epoch]));
+  const { publications, position } = await there.broker.history({ channel: "chat", since: start });
+  const stored = new Map(publications.map(({ data, offset }) => [data.toString(), offset]));
+  for (const [text, { offset }] of acknowledged) expect(stored.get(text)).toBe(offset);
+  expect(publications.map(({ offset }) => offset)).toEqual(
+    Array.from({ length: position.offset - start.offset }, (_, index) => start.offset + 1 + index),
+  );
+  // What it heard before and after is in the history, in order; what came while it was cut is the gap that its room fills.
+  for (const heard of there.of("chat").slice(1)) expect(stored.get(heard.data.toString())).toBe(heard.offset);
+});
+
+test("[FN6] the setting acts at once; nodes of both kinds side by side keep one order", async () => {
+  const rig = await openFailoverRig();
+  let durability: RedisDurability = "fast";
+  const [here, there] = [
+    await openNode(rig.url, { durability: () => durability }),
+    await openNode(rig.url, replicated),
+  ];
+  await there.broker.subscribe("chat");
+  const fast = await publish(here, "fast");
+  durability = "replicated";
+  const both = await publish(here, "replicated");
+  // What nobody waited for proves nothing.
+  expect(both.epoch).not.toBe(fast.epoch);
+  durability = "fast";
+  const again = await publish(here, "fast again");
+  expect(again.epoch).not.toBe(both.epoch);
+  await Promise.all(
+    Array.from({ length: 100 }, (_, index) => publish(index % 2 === 0 ? here : there, `both ${index}`)),
+  );
+  await eventually(
+    "delivered",
+    5_000,
+    () => there.of("chat").filter(({ position }) => position.epoch === again.epoch).length === 101,
+  );
+  expect(
+    there
+      .of("chat")
+      .slice(-101)
+      .map(({ offset }) => offset),
+  ).toEqual(Array.from({ length: 101 }, (_, index) => index + 1));
 });

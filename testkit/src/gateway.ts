@@ -57,6 +57,8 @@ export interface GatewayTestOptions {
   readonly redisUrl?: string;
   /** Begins every key in Redis. */
   readonly prefix?: string;
+  /** Of the broker in Redis. */
+  readonly durability?: "fast" | "replicated";
   readonly podUid?: string;
   readonly revision?: string;
   readonly clock?: Clock;
@@ -96,7 +98,13 @@ class GatewayFiles implements AsyncDisposable {
   }
 
   async reconfigure(config: GatewayConfig): Promise<void> {
-    const redis = { type: "redis", urlFile: this.#path("redis-url"), prefix: this.#options.prefix ?? "test:" } as const;
+    const { prefix = "test:", durability } = this.#options;
+    const redis = {
+      type: "redis",
+      urlFile: this.#path("redis-url"),
+      prefix,
+      ...(durability !== undefined && { durability }),
+    } as const;
     const complete: GatewayConfig = {
       ...config,
       listen: { host: "127.0.0.1", port: 0, ...config.listen },

@@ -7,6 +7,7 @@ import type { RedisRuntime } from "../redis/redis-runtime.ts";
 import { evictionRisk, memoryOf, type RedisMemory } from "../redis/redis-memory.ts";
 import { type RedisTopology, topologyOf } from "../redis/redis-topology.ts";
 import type { SubscriberConnection } from "../redis/subscriber-connection.ts";
+import { readReplicaRunId } from "../redis/replica-run-id.ts";
 import type { Lease } from "../registry/registry.ts";
 import type {
   Broker,
@@ -29,7 +30,7 @@ import {
   parsePresenceEvent,
   parsePublication,
 } from "./redis-publication.ts";
-import { randomToken, RedisStreams } from "./redis-streams.ts";
+import { randomToken, type RedisDurability, RedisStreams } from "./redis-streams.ts";
 
 export interface RedisBrokerTiming {
   /** How long a channel keeps its epoch after it was last published to or read, at least. Default 24 h. */
@@ -56,6 +57,8 @@ export interface RedisBrokerOptions extends RedisRuntime, RedisBrokerHooks {
   readonly url: string | RedisTopology;
   /** Before every key; gateways of one RealtimeCluster share it, two clusters on one Redis must not. */
   readonly prefix: string;
+  /** Whether publications wait for the replicas; read at every use. Default `fast`. */
+  readonly durability?: () => RedisDurability;
   /** Under which other nodes send to this one: the pod uid. */
   readonly nodeId: string;
   /** This node's lease: what the node leaves in presence is swept with it. Without one it stays until its time is over. */
@@ -107,7 +110,10 @@ class RedisBroker implements Broker {
     this.#commands = openCommands(topology, {
       ...shared,
       name: "belay-publisher",
-      onAvailable: () => this.#report(),
+      onAvailable: (available) => {
+        if (available) this.#streams.reconnected();
+        this.#report();
+      },
       onInfo: (info) => (this.#memory = memoryOf(info)),
     });
     this.#presence = new RedisPresence({
@@ -119,7 +125,12 @@ class RedisBroker implements Broker {
       commands: this.#commands,
       keys: this.#keys,
       random,
+      clock,
       metaTtlMs: this.#timing.metaTtlMs,
+      durability: options.durability ?? ((): RedisDurability => "fast"),
+      onUnknownReplica: (replica) =>
+        log.warn({ replica }, "a replica of Redis cannot be reached: epochs end with a failover to it"),
+      readRunId: (endpoint) => readReplicaRunId(endpoint, { ...shared, topology }),
       onMalformed: () => options.onMalformed?.(),
     });
     this.#direct = new DirectMessages({

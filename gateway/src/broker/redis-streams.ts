@@ -1,6 +1,8 @@
-import type { Random } from "../clock.ts";
+import type { Clock, Random } from "../clock.ts";
 import type { CommandConnection } from "../redis/command-connection.ts";
 import type { RedisKeys } from "../redis/redis-keys.ts";
+import { ReplicaConfirmation } from "../redis/replica-confirmation.ts";
+import { ReplicaProcesses } from "../redis/replica-processes.ts";
 import {
   BrokerUnavailableError,
   type History,
@@ -12,7 +14,11 @@ import {
   storedOf,
 } from "./broker.ts";
 import { HISTORY_SCRIPT, PUBLISH_SCRIPT } from "./redis-channel-scripts.ts";
+import { type PlaceCall, type PlaceRequest, RedisAnnouncer } from "./redis-announcer.ts";
 import { encodeBody, parsePublication } from "./redis-publication.ts";
+
+/** `fast`: a publication is delivered as it is written. `replicated`: once the replicas have it. */
+export type RedisDurability = "fast" | "replicated";
 
 export interface RedisStreamsOptions {
   readonly commands: CommandConnection;
@@ -20,6 +26,13 @@ export interface RedisStreamsOptions {
   readonly random: Random;
   /** How long a channel keeps its epoch after it was last published to or read. */
   readonly metaTtlMs: number;
+  /** `replicated`: nobody sees a publication, its publisher included, before the replicas have it. Read at use. */
+  readonly durability: () => RedisDurability;
+  readonly clock: Pick<Clock, "nowMs">;
+  /** Run id of the server at `host:port`. */
+  readonly readRunId: (endpoint: string) => Promise<string>;
+  /** A replica at `host:port` cannot be asked for its run id: no failover to it can be proved. */
+  readonly onUnknownReplica: (endpoint: string) => void;
   /** A stored entry that no node of ours can have written. */
   readonly onMalformed: () => void;
 }
@@ -30,9 +43,28 @@ const NO_VERSION = { number: "", epoch: "" };
 /** Positions, streams and what suppresses a publication: everything of a channel that one script may touch together. */
 export class RedisStreams {
   readonly #options: RedisStreamsOptions;
+  readonly #announcer: RedisAnnouncer;
 
   constructor(options: RedisStreamsOptions) {
     this.#options = options;
+    const { commands, keys, clock, readRunId } = options;
+    this.#announcer = new RedisAnnouncer({
+      clock,
+      commands,
+      confirmation: new ReplicaConfirmation({
+        clock,
+        call: (command, ...args) => commands.call(command, ...args),
+        key: keys.replicated,
+      }),
+      processes: new ReplicaProcesses({ clock, readRunId, onUnknown: options.onUnknownReplica }),
+      place: (request) => this.#place(request),
+      publications: (channel) => keys.publications(channel),
+    });
+  }
+
+  /** There is a new connection, maybe to another server. */
+  reconnected(): void {
+    this.#announcer.reconnected();
   }
 
   async publish(request: PublishRequest): Promise<PublishOutcome> {
@@ -41,12 +73,14 @@ export class RedisStreams {
     const { flags, lengths, sections } = encodeBody(request);
     const keyTtlMs = idempotency?.ttlMs ?? 0;
     const named = idempotency === undefined ? [] : [keys.idempotency(channel, idempotency.key)];
+    const call = this.#call(channel);
+    // What hangs on the epoch must not outlive it.
+    const place = this.#place({ ...call, ttlMs: Math.max(metaTtlMs, history.ttlMs, keyTtlMs) });
     const reply = await commands.run(
       PUBLISH_SCRIPT,
-      [...this.#place(channel), ...named],
+      [...place.keys, ...named],
       [
-        // What hangs on the epoch must not outlive it.
-        ...this.#placeArguments(keys.channelMeta(channel), Math.max(metaTtlMs, history.ttlMs, keyTtlMs)),
+        ...place.args,
         keys.publications(channel),
         history.size,
         history.ttlMs,
@@ -59,6 +93,10 @@ export class RedisStreams {
       ],
     );
     const outcome = outcomeOf(reply);
+    if (call.mode !== "fast") {
+      await this.#announcer.announce({ channel, position: outcome.position, runId: call.runId });
+      return outcome;
+    }
     const channelName = keys.publications(channel);
     if (outcome.suppressed === undefined && !commands.isSettled(channelName)) {
       const head = `${outcome.position.offset}:${outcome.position.epoch}:${timeOf(reply)}:${flags}:${lengths}:`;
@@ -69,11 +107,21 @@ export class RedisStreams {
   }
 
   async history(request: HistoryRequest): Promise<History> {
+    const call = this.#call(request.channel);
+    const { history, awaited } = await this.#read(request, call);
+    if (call.mode === "fast" || awaited === 0) return history;
+    // Somebody may have been told of what waits here, by a server that is gone: it is let out before anything is said of the channel.
+    const position = { offset: awaited, epoch: history.position.epoch };
+    await this.#announcer.announce({ channel: request.channel, position, runId: call.runId });
+    return (await this.#read(request, this.#call(request.channel))).history;
+  }
+
+  async #read(request: HistoryRequest, call: PlaceRequest): Promise<{ history: History; awaited: number }> {
     const { channel, since } = request;
-    const { commands, keys, metaTtlMs } = this.#options;
     const { command, from, to, limit } = rangeOf(request);
-    const reply = await commands.runForBuffers(HISTORY_SCRIPT, this.#place(channel), [
-      ...this.#placeArguments(keys.channelMeta(channel), metaTtlMs),
+    const { keys, args } = this.#place(call);
+    const reply = await this.#options.commands.runForBuffers(HISTORY_SCRIPT, keys, [
+      ...args,
       since?.epoch ?? "",
       command,
       from,
@@ -81,24 +129,32 @@ export class RedisStreams {
       limit,
     ]);
     if (!Array.isArray(reply)) throw unexpected("a history query");
-    const [offset, epoch, entries] = reply as readonly unknown[];
+    const [offset, epoch, entries, awaited] = reply as readonly unknown[];
     if (typeof offset !== "number" || !Buffer.isBuffer(epoch) || !Array.isArray(entries))
       throw unexpected("a history query");
     const position = { offset, epoch: epoch.toString() };
-    return { position, publications: this.#publications(channel, position, entries) };
+    return {
+      history: { position, publications: this.#publications(channel, position, entries) },
+      awaited: Number(awaited),
+    };
   }
 
   async removeHistory(channel: string): Promise<void> {
     await this.#options.commands.call("UNLINK", this.#options.keys.stream(channel));
   }
 
-  #place(channel: string): readonly string[] {
-    const { keys } = this.#options;
-    return [keys.partitionTerm(channel), keys.channelMeta(channel), keys.stream(channel)];
+  #call(channel: string): PlaceRequest {
+    const { commands, durability, keys } = this.#options;
+    return { channel, mode: durability(), confirmed: "", runId: commands.runIdOf(keys.partitionTerm(channel)) };
   }
 
-  #placeArguments(key: string, ttlMs: number): readonly (string | number)[] {
-    return [this.#options.commands.runIdOf(key), randomToken(this.#options.random), ttlMs];
+  /** Keys and arguments with which every script of a channel begins. */
+  #place({ channel, mode, confirmed, runId, ttlMs }: PlaceRequest): PlaceCall {
+    const { keys, random, metaTtlMs } = this.#options;
+    return {
+      keys: [keys.partitionTerm(channel), keys.channelMeta(channel), keys.stream(channel), keys.awaited(channel)],
+      args: [runId, randomToken(random), ttlMs ?? metaTtlMs, mode, confirmed],
+    };
   }
 
   /** Whatever is not of this epoch is left out: the reader sees a hole and no foreign publication. */

@@ -3,6 +3,7 @@ import { z } from "zod";
 interface RedisShared {
   readonly type: "redis";
   readonly prefix: string;
+  readonly durability: "fast" | "replicated";
   readonly caFile?: string | undefined;
 }
 
@@ -47,6 +48,7 @@ const REDIS_PORT = 6_379;
 const redisShared = {
   type: z.literal("redis"),
   prefix: z.string("must be text").max(64, "must have at most 64 characters").default("belay:"),
+  durability: z.enum(["fast", "replicated"], "must be fast or replicated").default("fast"),
   caFile: file.optional(),
 };
 

@@ -34,6 +34,8 @@ export class RedisKeys {
   readonly bans: string;
   /** Sorted set, who is banned → version of the last change. */
   readonly banVersions: string;
+  /** String that is written to learn which replicas have it, and so everything before it. */
+  readonly replicated: string;
   /** Pub/sub channel that every node hears. */
   readonly allNodes: string;
 
@@ -50,6 +52,7 @@ export class RedisKeys {
     this.complete = `${prefix}{L}:complete`;
     this.bans = `${prefix}{L}:bans`;
     this.banVersions = `${prefix}{L}:ban-versions`;
+    this.replicated = `${prefix}{L}:replicated`;
     this.allNodes = `${prefix}{L}:nodes`;
   }
 
@@ -81,6 +84,11 @@ export class RedisKeys {
   /** Stream: what is stored of a channel; entry ids are the offsets. */
   stream(channel: string): string {
     return `${this.prefix}{${tagOf(channel)}}.s:${channel}`;
+  }
+
+  /** Stream: what waits for the replicas before it is stored and delivered. */
+  awaited(channel: string): string {
+    return `${this.prefix}{${tagOf(channel)}}.q:${channel}`;
   }
 
   /** String: the position that a publication with this idempotency key got. The length keeps two channels' keys apart. */

@@ -29,7 +29,12 @@ function gatewayConfig({ metadata: { namespace, name }, spec }: RealtimeCluster)
     control: { tokenFile: paths.controlToken },
     auth: authConfig(spec.auth),
     api: apiConfig(spec.api),
-    broker: { type: "redis", urlFile: paths.redisUrl, prefix: redisPrefix(namespace, name) },
+    broker: {
+      type: "redis",
+      urlFile: paths.redisUrl,
+      prefix: redisPrefix(namespace, name),
+      ...(spec.redis.type === "external" && spec.redis.durability && { durability: spec.redis.durability }),
+    },
     drain: { ratePerSecond: spec.drain.ratePerSecond, deadlineSeconds: spec.drain.deadlineSeconds },
     ...(channelsSection && { channels: channelsSection }),
     ...(spec.hooks && { hooks: hooksConfig(spec.hooks) }),

@@ -10,6 +10,11 @@ export interface RedisBrokerShared {
   readonly type: "redis";
   /** Before every key and pub/sub channel; two clusters on one Redis must differ in it. Default `belay:`. */
   readonly prefix?: string;
+  /**
+   * *hot* `fast`: a publication is delivered as it is written, and a failover ends epochs. `replicated`: nobody sees it before every
+   * replica that answers has it, and epochs outlive a failover; gateways must reach the replicas. Default `fast`.
+   */
+  readonly durability?: "fast" | "replicated";
   /** File with PEM certificates that Redis is trusted by, instead of the system's; only with TLS. */
   readonly caFile?: string;
 }

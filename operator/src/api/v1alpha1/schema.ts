@@ -46,6 +46,12 @@ const redis = z
       urlSecretRef: secretKeyRef("url").describe(
         "Secret with the URL: redis://user:password@host:6379/0 or rediss://…",
       ),
+      durability: z
+        .enum(["fast", "replicated"])
+        .exactOptional()
+        .describe(
+          "fast: publications are delivered as they are written; after a failover clients load their state anew. replicated: publishers and subscribers wait for the replicas, and histories outlive a failover; gateways must reach the replicas. Absent: fast.",
+        ),
     }),
   ])
   .meta({

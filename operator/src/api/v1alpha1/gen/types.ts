@@ -172,6 +172,8 @@ export type RedisSpec = {
     readonly type: "external";
     /** Secret with the URL: redis://user:password@host:6379/0 or rediss://… */
     readonly urlSecretRef: SecretKeyRef;
+    /** fast: publications are delivered as they are written; after a failover clients load their state anew. replicated: publishers and subscribers wait for the replicas, and histories outlive a failover; gateways must reach the replicas. Absent: fast. */
+    readonly durability?: "fast" | "replicated";
   };
 
 export interface TokenKeySpec {

@@ -1,0 +1,112 @@
+import type { Clock } from "../clock.ts";
+
+/** What Redis answers to ROLE, of a primary. */
+export interface PrimaryRole {
+  /** Bytes of its replication history. */
+  readonly offset: number;
+  /** `host:port` → bytes that it acknowledged. */
+  readonly replicas: ReadonlyMap<string, number>;
+}
+
+export interface ReplicaConfirmationOptions {
+  readonly clock: Pick<Clock, "nowMs">;
+  /** A command to the primary. */
+  readonly call: (command: string, ...args: readonly (string | number)[]) => Promise<unknown>;
+  /** Written by every round: WAIT counts what its own connection wrote, and whoever has this has all that came before. */
+  readonly key: string;
+}
+
+/** A replica that does not answer costs every publication of a tick this long, milliseconds; below the command time-out. */
+const WAIT_MS = 400;
+/** A replica that did not answer is waited for again after this time, milliseconds. */
+const SLOW_MS = 5_000;
+
+/**
+ * Learns which replicas have everything that was written before the question. All who ask while one round is under way share the
+ * next one: one WAIT per round trip, however many publish.
+ */
+export class ReplicaConfirmation {
+  readonly #options: ReplicaConfirmationOptions;
+  readonly #slowUntilMs = new Map<string, number>();
+  #known: readonly string[] = [];
+  #running: Promise<unknown> = Promise.resolve();
+  #next: Promise<readonly string[]> | undefined;
+
+  constructor(options: ReplicaConfirmationOptions) {
+    this.#options = options;
+  }
+
+  /** Their addresses, `host:port`. Rejects with BrokerUnavailableError. */
+  confirm(): Promise<readonly string[]> {
+    this.#next ??= this.#startAfter(this.#running);
+    return this.#next;
+  }
+
+  async #startAfter(running: Promise<unknown>): Promise<readonly string[]> {
+    // A failed round is its own callers' matter. Also without one: those of this turn of the event loop come along.
+    await running.catch(() => undefined);
+    this.#next = undefined;
+    const round = this.#ask();
+    this.#running = round;
+    return round;
+  }
+
+  async #ask(): Promise<readonly string[]> {
+    const first = await this.#askOnce();
+    // A replica that is new here was not waited for.
+    return first.isComplete ? first.confirmed : (await this.#askOnce()).confirmed;
+  }
+
+  async #askOnce(): Promise<{ readonly confirmed: readonly string[]; readonly isComplete: boolean }> {
+    const { call, key } = this.#options;
+    const known = this.#known;
+    const awaited = known.filter((address) => !this.#isSlow(address)).length;
+    const replies = await Promise.all([
+      call("SET", key, "1"),
+      call("ROLE"),
+      call("WAIT", awaited, WAIT_MS),
+      call("ROLE"),
+    ]);
+    const after = primaryRole(replies[3]);
+    const confirmed = confirmedReplicas(primaryRole(replies[1]), Number(replies[2]), after);
+    this.#known = [...after.replicas.keys()];
+    const late = this.#known.filter((address) => !confirmed.includes(address));
+    this.#note(
+      confirmed,
+      late.filter((address) => known.includes(address)),
+    );
+    return { confirmed, isComplete: late.every((address) => known.includes(address)) };
+  }
+
+  #note(confirmed: readonly string[], late: readonly string[]): void {
+    for (const address of confirmed) this.#slowUntilMs.delete(address);
+    for (const address of late)
+      if (!this.#isSlow(address)) this.#slowUntilMs.set(address, this.#options.clock.nowMs() + SLOW_MS);
+    for (const address of this.#slowUntilMs.keys())
+      if (!this.#known.includes(address)) this.#slowUntilMs.delete(address);
+  }
+
+  #isSlow(address: string): boolean {
+    return (this.#slowUntilMs.get(address) ?? 0) > this.#options.clock.nowMs();
+  }
+}
+
+/**
+ * Who has everything that was written before `before`. Where as many acknowledged as there are, all did; else those whose
+ * acknowledgement is past that point.
+ */
+export function confirmedReplicas(before: PrimaryRole, count: number, after: PrimaryRole): readonly string[] {
+  const isAll = count >= after.replicas.size;
+  const offsets = [...after.replicas];
+  return offsets.filter(([, offset]) => (isAll ? offset > 0 : offset >= before.offset)).map(([address]) => address);
+}
+
+/** Anything but a primary's answer has no replicas. */
+export function primaryRole(reply: unknown): PrimaryRole {
+  const replicas = new Map<string, number>();
+  if (!Array.isArray(reply) || reply[0] !== "master" || !Array.isArray(reply[2])) return { offset: 0, replicas };
+  for (const each of reply[2] as readonly unknown[]) {
+    if (Array.isArray(each)) replicas.set(`${String(each[0])}:${String(each[1])}`, Number(each[2]));
+  }
+  return { offset: Number(reply[1]), replicas };
+}
