@@ -5,6 +5,9 @@ import { MemoryBroker } from "./broker/memory-broker.ts";
 import { openRedisBroker, type RedisBrokerTiming } from "./broker/redis-broker.ts";
 import type { RedisDurability } from "./broker/redis-streams.ts";
 import type { Clock, Random } from "./clock.ts";
+import type { Inboxes } from "./inbox/inboxes.ts";
+import { MemoryInboxes } from "./inbox/memory-inboxes.ts";
+import { openRedisInboxes } from "./inbox/redis-inboxes.ts";
 import type { NodeIdentity } from "./node/node.ts";
 import type { NodeBus } from "./node/node-bus.ts";
 import type { ClusterLimits } from "./limits/cluster-limits.ts";
@@ -26,6 +29,7 @@ export interface Adapters {
   readonly registry: Registry;
   /** Absent without a Redis. */
   readonly redisHealth?: RedisHealth;
+  readonly inboxes: Inboxes;
 }
 
 export interface AdapterDeps {
@@ -37,7 +41,7 @@ export interface AdapterDeps {
   readonly brokerTiming?: Partial<RedisBrokerTiming>;
 }
 
-/** Picks broker and registry by the configuration. */
+/** Picks broker, registry and inboxes by the configuration. */
 export function openAdapters(
   settings: Pick<SettingsSource, "current">,
   { clock, random, log, identity, leaseTiming, brokerTiming }: AdapterDeps,
@@ -49,6 +53,7 @@ export function openAdapters(
     return {
       broker: new MemoryBroker({ epochPrefix, clock, nodeId: podUid }),
       registry: new MemoryRegistry({ podUid, revision }),
+      inboxes: new MemoryInboxes({ epochPrefix, clock }),
     };
   }
   const shared = { url: redis, prefix: config.broker.prefix, clock, random, log };
@@ -62,7 +67,7 @@ export function openAdapters(
     onProbe: (result) => redisHealth.onProbe(result),
     ...(brokerTiming && { timing: brokerTiming }),
   });
-  return { registry, broker, redisHealth };
+  return { registry, broker, redisHealth, inboxes: openRedisInboxes(shared) };
 }
 
 function durabilityOf({ config: { broker } }: Settings): RedisDurability {

@@ -113,6 +113,7 @@ class GatewayApp implements Gateway {
     this.#metrics.eventLoop.start();
     this.#services.hub.start();
     this.#services.presence.start();
+    this.#services.inbox.start();
     await Promise.all([
       broker.start(this.#brokerEvents()),
       registry.start({ ...takeoverEvents(this.#services), onLease: () => void this.#services.presence.renew() }),
@@ -158,6 +159,7 @@ class GatewayApp implements Gateway {
     this.#services.verifier[Symbol.dispose]();
     await Promise.all([this.#services.revocations.close(), this.#services.limits.close()]);
     await Promise.all([this.#clientPort.close(), closeServer(this.#controlServer)]);
+    this.#services.inbox.close();
     await this.#adapters.registry.close();
     await this.#adapters.broker.close();
   }
@@ -204,7 +206,10 @@ class GatewayApp implements Gateway {
       onConnected: (isConnected) => {
         this.#adapters.redisHealth?.onConnected(isConnected);
         // What was published while the way was cut is missing here.
-        if (isConnected && this.#isBrokerSeen) void this.#services.hub.verifyPositions();
+        if (isConnected && this.#isBrokerSeen) {
+          void this.#services.hub.verifyPositions();
+          this.#services.inbox.lookSoon();
+        }
         this.#isBrokerSeen ||= isConnected;
         this.#deps.log.info({ isConnected }, "broker connection changed");
       },
@@ -274,6 +279,7 @@ class GatewayApp implements Gateway {
       bytesSent: () => this.#outboxCounters.bytes,
       linesLeftOut: () => this.#outboxCounters.leftOut,
       hookBreakers: () => this.#services.hooks.breakers,
+      inboxes: () => this.#services.inbox.openCount,
     });
   }
 

@@ -32,10 +32,10 @@ export interface ClientPortParts {
 }
 
 function apiBackend(services: Services, describe: () => NodeInfo): ApiBackend {
-  const { broker, bus, channels, clock, hub, nodeId, registry, revocations } = services;
+  const { broker, bus, channels, clock, hub, inbox, nodeId, registry, revocations } = services;
   const own = { describe, channels: (pattern: string) => hub.subscriberCounts(pattern) };
   const cluster = new ClusterView({ nodeId, bus, registry, own });
-  return { broker, channels, clock, revocations, cluster, control: new ClientControl(bus, registry) };
+  return { broker, channels, clock, inbox, revocations, cluster, control: new ClientControl(bus, registry) };
 }
 
 /** How long a key of the server API has to wait (LIM18). */

@@ -13,6 +13,7 @@ import { openHooks } from "./hooks/open-hooks.ts";
 import type { Metrics } from "./http/metrics.ts";
 import { Hub } from "./hub/hub.ts";
 import { Subscriptions } from "./hub/subscriptions.ts";
+import { InboxDesk } from "./inbox/inbox-desk.ts";
 import { Admission } from "./limits/admission.ts";
 import type { ClusterLimits } from "./limits/cluster-limits.ts";
 import { UserQuota } from "./limits/user-quota.ts";
@@ -77,7 +78,29 @@ function limitServices(parts: LimitParts): Pick<AssembledServices, LimitServices
   return { limits, bans, admission, userQuota: new UserQuota(settings, quota), userConnections };
 }
 
-export function assembleServices({ settings, deps, adapters, metrics, isGateClosed }: ServiceParts): AssembledServices {
+function openInboxDesk({ settings, deps, adapters, metrics }: ServiceParts, bus: BrokerBus): InboxDesk {
+  return new InboxDesk({
+    inboxes: adapters.inboxes,
+    registry: adapters.registry,
+    bus,
+    nodeId: deps.identity.podUid,
+    settings: () => {
+      const { inbox, limits } = settings.current.config;
+      const { enabled: isEnabled, size, ttlSeconds } = inbox;
+      return { isEnabled, size, ttlMs: ttlSeconds * 1000, maxQueuedBytes: limits.maxOutboundBytes / 4 };
+    },
+    observer: {
+      onSent: (isRepeat) => metrics().inbox.onSent(isRepeat),
+      onDelivered: () => metrics().inbox.onDelivered(),
+      onRemoved: (reason, count) => metrics().inbox.onRemoved(reason, count),
+      onNudge: () => metrics().inbox.onNudge(),
+    },
+    onFault: (error) => deps.log.error({ err: error }, "an inbox could not be served"),
+  });
+}
+
+export function assembleServices(parts: ServiceParts): AssembledServices {
+  const { settings, deps, adapters, metrics, isGateClosed } = parts;
   const { clock, random, log, identity } = deps;
   const { broker, registry } = adapters;
   const channels = (): ChannelTable => settings.current.channels;
@@ -124,6 +147,7 @@ export function assembleServices({ settings, deps, adapters, metrics, isGateClos
     revocations,
     hooks: openHooks({ settings, clock, log, transport: deps.hookTransport, observer: () => metrics().hooks }),
     bus,
+    inbox: openInboxDesk(parts, bus),
     nodeId: identity.podUid,
     newClientId: () => randomUUID(),
   };

@@ -6,6 +6,7 @@ import { api, type ApiRules } from "./config/api.ts";
 import { type BrokerSettings, brokerSchema } from "./config/broker.ts";
 import { channels, type ChannelRules } from "./config/channels.ts";
 import { hooks, type HookRules } from "./config/hooks.ts";
+import { inbox, type InboxRules, needsInboxes } from "./config/inbox.ts";
 import { type Limits, limits } from "./config/limits.ts";
 import { type ProxiesSettings, proxiesSchema } from "./config/proxies.ts";
 import { type TlsSettings, tlsSchema } from "./config/tls.ts";
@@ -22,6 +23,7 @@ export interface Config {
   readonly api: ApiRules;
   readonly channels: ChannelRules;
   readonly hooks: HookRules;
+  readonly inbox: InboxRules;
   readonly broker: BrokerSettings;
   readonly drain: { readonly ratePerSecond: number; readonly deadlineSeconds: number };
   readonly limits: Limits;
@@ -43,7 +45,7 @@ function integer(min: number, max: number, fallback: number): z.ZodDefault<z.Zod
 const file = z.string("must be a path").min(1, "must be a path");
 const host = z.string("must be an address").min(1, "must be an address");
 
-const configSchema: z.ZodType<Config> = z.strictObject({
+const fields = {
   transports: transportsSchema.prefault({}),
   tls: tlsSchema.prefault({}),
   proxies: proxiesSchema.prefault({}),
@@ -55,6 +57,7 @@ const configSchema: z.ZodType<Config> = z.strictObject({
   api,
   channels,
   hooks,
+  inbox,
   broker: brokerSchema.prefault({ type: "memory" }),
   drain: z
     .strictObject({ ratePerSecond: integer(1, 100_000, 100), deadlineSeconds: integer(1, 86_400, 25) })
@@ -69,6 +72,11 @@ const configSchema: z.ZodType<Config> = z.strictObject({
     .prefault({}),
   podLabelsFile: file.optional(),
   logLevel: z.enum(["debug", "info", "warn", "error"], "must be debug, info, warn or error").default("info"),
+};
+
+const configSchema: z.ZodType<Config> = z.strictObject(fields).refine(needsInboxes, {
+  path: ["inbox", "enabled"],
+  error: "must be true where a namespace has inbox",
 });
 
 /** The shape of the file as JSON Schema 2020-12, for the reference. */

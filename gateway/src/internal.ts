@@ -22,6 +22,7 @@ export {
   type RedisBrokerTiming,
 } from "./broker/redis-broker.ts";
 export type { RedisTopology } from "./redis/redis-topology.ts";
+export { type Inboxes, type InboxMessage, type InboxSent, MAX_GROUPS } from "./inbox/inboxes.ts";
 export type { RedisLog, RedisRuntime } from "./redis/redis-runtime.ts";
 export { createLog } from "./log.ts";
 export type { LeaseTiming } from "./registry/redis-lease.ts";

@@ -1,9 +1,20 @@
-import { entriesOf, FieldProblem, type Fields, flagOf, integerOf, isFields, textOf, textsOf } from "./json-fields.ts";
+import {
+  entriesOf,
+  FieldProblem,
+  type Fields,
+  flagOf,
+  integerOf,
+  isFields,
+  objectOf,
+  textOf,
+  textsOf,
+} from "./json-fields.ts";
 import { isDeeperThan, rawMember, rawMembers, withoutNewlines } from "./json-scan.ts";
 import { MAX_COMMAND_ID, MAX_COMMANDS_PER_FRAME, MAX_NESTING } from "./limits.ts";
 import type {
   Command,
   ConnectCommand,
+  ConnectExtensions,
   DecodedFrame,
   EmulationRequest,
   FilterNode,
@@ -147,6 +158,7 @@ function decodeConnect({ id, body, line }: CommandParts): ConnectCommand {
     if (typeof value !== "string") throw new FieldProblem("headers", "an object of strings");
     return value;
   });
+  const belay = connectExtensions(body);
   return {
     kind: "connect",
     id,
@@ -156,6 +168,17 @@ function decodeConnect({ id, body, line }: CommandParts): ConnectCommand {
     ...(headers.size > 0 && { headers }),
     name: textOf(body, "name"),
     version: textOf(body, "version"),
+    ...(belay !== undefined && { belay }),
+  };
+}
+
+/** What is in it beside known extensions is for other servers. */
+function connectExtensions(body: Fields): ConnectExtensions | undefined {
+  const belay = objectOf(body, "belay");
+  const inbox = belay && objectOf(belay, "inbox");
+  if (inbox === undefined) return undefined;
+  return {
+    inbox: { group: textOf(inbox, "group"), epoch: textOf(inbox, "epoch"), offset: integerOf(inbox, "offset") },
   };
 }
 

@@ -20,7 +20,7 @@ export function encodeJsonReply(reply: Reply): Uint8Array {
 }
 
 export function encodeJsonPush(push: Push): Uint8Array {
-  return bytes.encode(`{"push":${pushBody(push)}}`);
+  return bytes.encode(`{"push":${push.kind === "inbox" ? inboxMessage(push) : pushBody(push)}}`);
 }
 
 /** What stands before `data` in a publication's line, ready to be shared by every publication of the channel. */
@@ -70,7 +70,11 @@ function channelState(reply: Extract<Reply, { kind: "presence" | "presence_stats
   return `{"publications":${list(publications)},"epoch":${JSON.stringify(epoch)},"offset":${offset}}`;
 }
 
-function pushBody(push: Push): string {
+function inboxMessage({ publication, epoch }: Extract<Push, { kind: "inbox" }>): string {
+  return `{"pub":${publicationText(publication)},"belay":{"inbox":{"epoch":${JSON.stringify(epoch)}}}}`;
+}
+
+function pushBody(push: Exclude<Push, { kind: "inbox" }>): string {
   switch (push.kind) {
     case "publication":
       return `{"channel":${JSON.stringify(push.channel)},"pub":${publicationText(push.publication, push.isDeltaStream)}}`;

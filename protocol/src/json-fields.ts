@@ -53,3 +53,10 @@ export function entriesOf<T>(body: Fields, field: string, read: (value: unknown,
   if (!isFields(value)) throw new FieldProblem(field, "an object");
   return new Map(Object.entries(value).map(([key, one]) => [key, read(one, key)]));
 }
+
+/** Undefined where it is absent. */
+export function objectOf(body: Fields, field: string): Fields | undefined {
+  const value = body[field] ?? undefined;
+  if (value !== undefined && !isFields(value)) throw new FieldProblem(field, "an object");
+  return value;
+}

@@ -61,6 +61,18 @@ export interface ConnectCommand {
   readonly version?: string;
   /** Headers that a browser cannot set on a WebSocket; only those that the configuration names are used. */
   readonly headers?: ReadonlyMap<string, string>;
+  readonly belay?: ConnectExtensions;
+}
+
+/** Extensions of the protocol that a client asks for, in the field `belay`. */
+export interface ConnectExtensions {
+  readonly inbox?: InboxRequest;
+}
+
+/** Asks for the inbox of the connection's user. */
+export interface InboxRequest extends StreamPosition {
+  /** Devices that read as one; empty for the user's default group. The position is the place up to which the client has everything. */
+  readonly group: string;
 }
 
 export interface SubscribeCommand extends SubscribeRequest {
@@ -208,6 +220,19 @@ export interface ConnectResult {
   /** Identity of this connection towards other transports and nodes. */
   readonly session: string;
   readonly node: string;
+  readonly belay?: GrantedExtensions;
+}
+
+/** Extensions that are granted; one that is missing is not. */
+export interface GrantedExtensions {
+  readonly inbox?: InboxResult;
+}
+
+/** The place behind which messages follow. */
+export interface InboxResult extends StreamPosition {
+  readonly group: string;
+  /** Messages were dropped before this group acknowledged them. */
+  readonly lost?: boolean;
 }
 
 export interface RefreshResult {
@@ -259,6 +284,8 @@ export type Push =
       /** This subscription negotiated delta: in JSON the data is sent as a string. */
       readonly isDeltaStream?: boolean;
     }
+  /** A message of the client's inbox; its place is `epoch` and the publication's offset. Only where the inbox was granted. */
+  | { readonly kind: "inbox"; readonly publication: Publication; readonly epoch: string }
   | { readonly kind: "join" | "leave"; readonly channel: string; readonly info: ClientInfo }
   | { readonly kind: "unsubscribe"; readonly channel: string; readonly code: number; readonly reason: string }
   | { readonly kind: "subscribe"; readonly channel: string; readonly result: SubscribeResult }

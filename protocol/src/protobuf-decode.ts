@@ -2,10 +2,12 @@ import { MAX_COMMANDS_PER_FRAME, MAX_NESTING } from "./limits.ts";
 import type {
   Command,
   ConnectCommand,
+  ConnectExtensions,
   DecodedFrame,
   EmulationRequest,
   FilterNode,
   HistoryCommand,
+  InboxRequest,
   Payload,
   StreamPosition,
   SubscribeCommand,
@@ -127,6 +129,23 @@ const CONNECT: FieldTable<ConnectDraft> = {
     const { key, value } = reader.nested(type).message({ key: "", value: "" }, TEXT_ENTRY);
     headers.set(key, value);
   },
+  1000: (draft, reader, type) => {
+    const { inbox } = reader.nested(type).message<Draft<ConnectExtensions>>({}, EXTENSIONS);
+    if (inbox !== undefined) draft.belay = { inbox };
+  },
+};
+
+const EXTENSIONS: FieldTable<Draft<ConnectExtensions>> = {
+  1: (draft, reader, type) =>
+    void (draft.inbox = reader
+      .nested(type)
+      .message<Required<Draft<InboxRequest>>>({ group: "", epoch: "", offset: 0 }, INBOX)),
+};
+
+const INBOX: FieldTable<Required<Draft<InboxRequest>>> = {
+  1: (draft, reader, type) => void (draft.group = reader.string(type)),
+  2: (draft, reader, type) => void (draft.epoch = reader.string(type)),
+  3: (draft, reader, type) => void (draft.offset = reader.uint64(type)),
 };
 
 /** One entry of a map whose values are messages. */

@@ -29,6 +29,7 @@ const FIELD_OF_REPLY: Readonly<Record<Reply["kind"], number>> = {
 
 const FIELD_OF_PUSH: Readonly<Record<Push["kind"], number>> = {
   publication: 4,
+  inbox: 4,
   join: 5,
   leave: 6,
   unsubscribe: 7,
@@ -39,6 +40,9 @@ const FIELD_OF_PUSH: Readonly<Record<Push["kind"], number>> = {
   refresh: 12,
 };
 
+/** Field number of `belay`, in every message that has it. */
+const EXTENSIONS = 1000;
+
 export function encodeProtobufReply(reply: Reply): Uint8Array {
   return new ProtobufWriter().uint(1, reply.id).message(FIELD_OF_REPLY[reply.kind], replyBody(reply)).finishDelimited();
 }
@@ -46,7 +50,8 @@ export function encodeProtobufReply(reply: Reply): Uint8Array {
 export function encodeProtobufPush(push: Push): Uint8Array {
   const body = new ProtobufWriter()
     .string(2, "channel" in push ? push.channel : undefined)
-    .message(FIELD_OF_PUSH[push.kind], pushBody(push));
+    .message(FIELD_OF_PUSH[push.kind], push.kind === "inbox" ? publication(push.publication) : pushBody(push))
+    .message(EXTENSIONS, push.kind === "inbox" ? empty().message(1, empty().string(1, push.epoch)) : undefined);
   return new ProtobufWriter().message(4, body).finishDelimited();
 }
 
@@ -83,7 +88,7 @@ function historyResult({ publications, epoch, offset }: HistoryResult): Protobuf
   return writer.string(2, epoch).uint(3, offset);
 }
 
-function pushBody(push: Push): ProtobufWriter {
+function pushBody(push: Exclude<Push, { kind: "inbox" }>): ProtobufWriter {
   const writer = new ProtobufWriter();
   switch (push.kind) {
     case "publication":
@@ -118,7 +123,19 @@ function connectResult(result: ConnectResult): ProtobufWriter {
     .uint(4, result.ttl)
     .bytes(5, result.data);
   entries(writer, { field: 6, map: result.subs, write: subscribeResult });
-  return writer.uint(7, result.ping).bool(8, result.pong).string(9, result.session).string(10, result.node);
+  return writer
+    .uint(7, result.ping)
+    .bool(8, result.pong)
+    .string(9, result.session)
+    .string(10, result.node)
+    .message(EXTENSIONS, grantedExtensions(result));
+}
+
+function grantedExtensions({ belay }: ConnectResult): ProtobufWriter | undefined {
+  const { inbox } = belay ?? {};
+  if (inbox === undefined) return undefined;
+  const { group, epoch, offset, lost } = inbox;
+  return empty().message(1, empty().string(1, group).string(2, epoch).uint(3, offset).bool(4, lost));
 }
 
 /** The push has the same content under other numbers. */
@@ -131,7 +148,8 @@ function connectPush(result: ConnectResult): ProtobufWriter {
     .uint(7, result.ping)
     .bool(8, result.pong)
     .string(9, result.session)
-    .string(10, result.node);
+    .string(10, result.node)
+    .message(EXTENSIONS, grantedExtensions(result));
 }
 
 function subscribeResult(result: SubscribeResult): ProtobufWriter {

@@ -5,6 +5,7 @@ import { RevocationLimitError, type Revocations } from "../auth/verifier.ts";
 import { type Broker, BrokerUnavailableError } from "../broker/broker.ts";
 import type { ChannelTable, Namespace } from "../channels/namespace.ts";
 import type { Clock } from "../clock.ts";
+import type { InboxDesk } from "../inbox/inbox-desk.ts";
 import type { ClientControl } from "../node/client-control.ts";
 import type { ClusterView } from "../node/cluster-view.ts";
 
@@ -16,6 +17,7 @@ export interface ApiBackend {
   readonly cluster: ClusterView;
   readonly revocations: Revocations;
   readonly clock: Clock;
+  readonly inbox: Pick<InboxDesk, "isEnabled" | "send" | "sendToAll">;
 }
 
 export type ApiResult = { readonly result: RawResult } | { readonly error: ErrorReply };
@@ -24,6 +26,8 @@ export type ApiResult = { readonly result: RawResult } | { readonly error: Error
 type RawResult = string;
 
 export interface ApiMethod<T = unknown> {
+  /** Behind `/api/`, where it is not the method's name. */
+  readonly path?: string;
   readonly summary: string;
   readonly request: z.ZodType<T>;
   readonly response: z.ZodType;

@@ -23,8 +23,8 @@ function openApi(): object {
     servers: [{ url: "/api", description: "The client port of any gateway." }],
     security: [{ key: [] }, { authorization: [] }],
     paths: Object.fromEntries([
-      ...[...API_METHODS].map(([name, { summary, request, response }]): [string, object] => [
-        `/${name}`,
+      ...[...API_METHODS].map(([name, { path = name, summary, request, response }]): [string, object] => [
+        `/${path}`,
         { post: operation({ name, summary, request: schemaOf(request), response: answerOf(schemaOf(response)) }) },
       ]),
       ["/batch", { post: operation(batch()) }],

@@ -30,19 +30,21 @@ interface PublishOptions {
   readonly ephemeral_key?: string | undefined;
 }
 
+export const labels: z.ZodType<Readonly<Record<string, string>>> = z
+  .record(text, z.string("must be a string"), "must be an object of strings")
+  .refine((given) => Object.keys(given).length <= MAX_TAGS, `must have at most ${MAX_TAGS} members`);
+
+export const idempotencyField: z.ZodType<string> = z
+  .string("must be a string")
+  .max(256, "must have at most 256 characters");
+
 const options = {
   data: json.optional().describe("The payload, any JSON; required unless b64data is there."),
   b64data: base64.optional().describe("The payload as base64, for channels of binary payloads."),
   skip_history: flag.optional().describe("Deliver it, but do not keep it in the history."),
-  tags: z
-    .record(text, z.string("must be a string"), "must be an object of strings")
-    .refine((tags) => Object.keys(tags).length <= MAX_TAGS, `must have at most ${MAX_TAGS} members`)
-    .optional()
-    .describe("Labels that subscribers see and filter by."),
+  tags: labels.optional().describe("Labels that subscribers see and filter by."),
   delta: flag.optional().describe("Subscribers that negotiated deltas get a patch of the publication before."),
-  idempotency_key: z
-    .string("must be a string")
-    .max(256, "must have at most 256 characters")
+  idempotency_key: idempotencyField
     .optional()
     .describe(
       "A second publish with this key in the channel within 5 minutes is answered like the first and not made.",
@@ -116,6 +118,7 @@ async function publishTo(backend: ApiBackend, name: string, publication: Publica
   }
   const verdict = namespace.checkPayload(payload);
   if (!verdict.ok) return badRequest(verdict.problem);
+  if (namespace.inbox) return sendToInboxes(backend, name, publication, verdict.data);
   if (namespace.ephemeral || publication.ephemeral_key !== undefined) {
     return publishEphemeral(backend, name, publication, verdict.data);
   }
@@ -137,6 +140,30 @@ async function publishEphemeral(
   }
   await broker.publishEphemeral({ channel: name, key, data, ...(tags !== undefined && { tags }) });
   return { result: JSON.stringify({ offset: 0, epoch: "" }) };
+}
+
+/**
+ * Into the inbox of each user that the channel lists; of several places none is the answer. Another attempt with the same
+ * idempotency key reaches those who were not reached.
+ */
+async function sendToInboxes(
+  { inbox, channels }: ApiBackend,
+  name: string,
+  publication: Publication,
+  data: Buffer,
+): Promise<ApiResult> {
+  const { tags, idempotency_key: key } = publication;
+  const lookup = channels().find(name);
+  const users = [...(lookup.ok ? (lookup.users ?? []) : [])];
+  if (users.length === 0 || isUnkept(publication) || !inbox.isEnabled) return { error: ERROR.notAvailable };
+  const posting = { data, idempotencyKey: key, ...(tags !== undefined && { tags }) };
+  const [first, second] = await inbox.sendToAll(users, posting);
+  return { result: JSON.stringify(second === undefined ? first : { offset: 0, epoch: "" }) };
+}
+
+/** What an inbox cannot do. */
+function isUnkept({ skip_history: skipsHistory, ephemeral_key: ephemeralKey, version = 0 }: Publication): boolean {
+  return skipsHistory === true || ephemeralKey !== undefined || version > 0;
 }
 
 /** Who sees it again, and whether it is made at all. */

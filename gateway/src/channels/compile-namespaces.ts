@@ -67,6 +67,7 @@ function toNamespace(name: string, rules: NamespaceRules, checkPayload: PayloadC
     delta: rules.delta !== "Never",
     publishDelta: rules.delta === "Always",
     tagsFilter: rules.tagsFilter,
+    inbox: rules.inbox,
     payload: payload.format,
     maxPayloadBytes: payload.maxBytes ?? Infinity,
     ...(maxSubscribers !== undefined && { maxSubscribers }),

@@ -44,6 +44,8 @@ export interface Namespace {
   readonly payload: "json" | "binary";
   /** Bytes. */
   readonly maxPayloadBytes: number;
+  /** What is published goes into the inboxes of the users that the channel lists; who subscribes reads the own one. */
+  readonly inbox: boolean;
   /** Connections of one node subscribed at once. */
   readonly maxSubscribers?: number;
   readonly hooks: NamespaceHooks;

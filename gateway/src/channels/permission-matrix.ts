@@ -27,6 +27,7 @@ export const KEEPING: Namespace = {
   publishDelta: false,
   tagsFilter: false,
   payload: "json",
+  inbox: false,
   maxPayloadBytes: 100,
   hooks: { subscribe: false, publish: false, subRefresh: false },
   checkPayload: (data) => ({ ok: true, data }),

@@ -12,6 +12,7 @@ const DECISIVE = [
   "delta",
   "tagsFilter",
   "payload",
+  "inbox",
 ] as const satisfies readonly (keyof Namespace)[];
 
 /** Whether a subscription made by one of them could go on under the other. */

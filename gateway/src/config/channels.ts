@@ -27,6 +27,7 @@ export interface NamespaceRules {
       readonly allowedTags?: readonly SafeHtmlTag[] | undefined;
     }[];
   };
+  readonly inbox: boolean;
   readonly namePatterns: readonly string[];
   readonly maxSubscribers?: number | undefined;
   readonly hooks: {
@@ -120,6 +121,7 @@ const fields = {
   delta: option,
   tagsFilter: flag(false),
   payload: payload.prefault({}),
+  inbox: flag(false),
   namePatterns: list(text(256), 32).default([]),
   maxSubscribers: integer(1, 1_000_000).optional(),
   hooks: hooks.prefault({}),
@@ -138,10 +140,34 @@ const ephemeralRule = {
   error: "must not be set beside history, delta or forcePositioning",
 };
 
+/** An inbox keeps and orders by itself, and never to more than one user. */
+function isPlainInbox(rules: NamespaceRules): boolean {
+  const { recovery, joinLeave, delta, payload: format } = rules;
+  const { ephemeral, presence, tagsFilter, forcePositioning } = rules;
+  return !(
+    rules.inbox &&
+    [
+      rules.history !== undefined,
+      recovery.force,
+      recovery.mode === "cache",
+      [ephemeral, presence, tagsFilter, forcePositioning].includes(true),
+      joinLeave !== "Never",
+      delta !== "Never",
+      format.format === "binary",
+    ].includes(true)
+  );
+}
+const inboxRule = {
+  path: ["inbox"],
+  error:
+    "must be false beside history, recovery, positioning, presence, joinLeave, delta, tagsFilter, ephemeral or binary payloads",
+};
+
 const unprefixed: z.ZodType<NamespaceRules> = z
   .strictObject({ allow: allow({ subscribe: "anonymous", publish: "anonymous" }).prefault({} as Allow), ...fields })
   .refine(needsHistory, historyRule)
-  .refine(keepsNothing, ephemeralRule);
+  .refine(keepsNothing, ephemeralRule)
+  .refine(isPlainInbox, inboxRule);
 
 const nameRule = "must be 1 to 64 letters, digits, _, . or -, beginning with a letter or digit";
 const namespace: z.ZodType<ChannelRules["namespaces"][number]> = z
@@ -151,7 +177,8 @@ const namespace: z.ZodType<ChannelRules["namespaces"][number]> = z
     ...fields,
   })
   .refine(needsHistory, historyRule)
-  .refine(keepsNothing, ephemeralRule);
+  .refine(keepsNothing, ephemeralRule)
+  .refine(isPlainInbox, inboxRule);
 
 const schema: z.ZodType<ChannelRules> = z
   .strictObject({

@@ -12,6 +12,7 @@ import {
 } from "@belay/protocol";
 import type { Random } from "../clock.ts";
 import type { ClientConnection, Handler, Services } from "../handlers/services.ts";
+import type { InboxFeed } from "../inbox/inbox-feed.ts";
 import { Allowance, type AllowanceLimit } from "../limits/allowance.ts";
 import type { LineSink } from "../hub/member.ts";
 import { admit, type Identity, NEW_SESSION, type Session } from "../session/session.ts";
@@ -71,6 +72,7 @@ export class Connection implements ClientConnection, SocketEvents {
   lastCommandMs: number;
   framesReceived = 0;
   emulatedHeaders: ReadonlyMap<string, string> = NO_HEADERS;
+  inboxFeed: InboxFeed | undefined;
   readonly #deps: ConnectionDeps;
   readonly #outbox: Outbox;
   readonly #commands: CommandQueue;
@@ -121,6 +123,10 @@ export class Connection implements ClientConnection, SocketEvents {
 
   get client(): string {
     return this.identity?.client ?? "";
+  }
+
+  get queuedBytes(): number {
+    return this.#outbox.queuedBytes;
   }
 
   onMessage(data: Buffer, isBinary: boolean): void {
@@ -322,6 +328,7 @@ export class Connection implements ClientConnection, SocketEvents {
     this.#held = [];
     this.#heartbeat.stop();
     this.#expiry.stop();
+    this.inboxFeed?.close();
     this.#closeSubscriptions();
     this.#deps.observer.onClosing(this, reason);
   }

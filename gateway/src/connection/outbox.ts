@@ -46,6 +46,11 @@ export class Outbox implements Flushable {
     return this.#isOpen;
   }
 
+  /** Bytes that wait here and in the socket. */
+  get queuedBytes(): number {
+    return this.#tail.bytes + this.#options.socket.bufferedBytes;
+  }
+
   push(line: Buffer, latestKey?: string): void {
     if (!this.#isOpen) return;
     if (latestKey !== undefined && this.#isBehind) {

@@ -9,9 +9,11 @@ import {
 import type { Refusal } from "../auth/verifier.ts";
 import { secondsUntil } from "../session/expiry.ts";
 import type { Identity, ServerSubscription } from "../session/session.ts";
-import { type OpenOutcome, openSubscription } from "../subscription/open-subscription.ts";
+import type { OpenOutcome } from "../subscription/opening.ts";
+import { openSubscription } from "../subscription/open-subscription.ts";
 import { Subscription } from "../subscription/subscription.ts";
 import { type Identified, identify, type Identifying } from "./identify.ts";
+import { type ConnectedInbox, connectInbox, inboxAsked } from "./connect-inbox.ts";
 import { lookupRefusal } from "../channels/lookup-refusal.ts";
 import { namedSubscriptions } from "./named-subscriptions.ts";
 import type { ClientConnection, Handler, Services } from "./services.ts";
@@ -49,7 +51,7 @@ function admit(
     return undefined;
   }
   const identity: Identity = { ...claims, client };
-  const accepting = { connection, command, identity, data: identified.data, subs };
+  const accepting = { connection, command, identity, data: identified.data, inbox: undefined, subs };
   const claim = services.userConnections.claim(identity);
   return claim === undefined
     ? seat(accepting, services)
@@ -64,7 +66,18 @@ async function claimed(accepting: Seating, isGranted: boolean, services: Service
   if (isGranted && connection.identity === undefined) services.userConnections.release(identity);
 }
 
-function seat({ subs, ...accepting }: Seating, services: Services): Promise<void> | undefined {
+function seat(accepting: Seating, services: Services): Promise<void> | undefined {
+  const { connection, command, identity } = accepting;
+  const asked = inboxAsked(command, identity.user, services);
+  if (asked === undefined) return subscribeAndAccept(accepting, services);
+  return connectInbox(connection, identity.user, asked, services).then((inbox) => {
+    if (!connection.isOpen) return undefined;
+    if ("error" in inbox) return refuse(connection, command.id, inbox);
+    return subscribeAndAccept({ ...accepting, inbox }, services);
+  });
+}
+
+function subscribeAndAccept({ subs, ...accepting }: Seating, services: Services): Promise<void> | undefined {
   const { connection, command } = accepting;
   if (connection.socket.isUnidirectional && command.subs !== undefined)
     return acceptNamed({ ...accepting, subs }, services);
@@ -79,6 +92,8 @@ interface Accepting {
   readonly identity: Identity;
   /** Of the connect hook, for the client. */
   readonly data: Buffer | undefined;
+  /** Where the client asked for it. */
+  readonly inbox: ConnectedInbox | undefined;
 }
 
 type Seating = Accepting & { readonly subs: ReadonlyMap<string, ServerSubscription> | undefined };
@@ -106,14 +121,17 @@ async function acceptSubscribed(
 }
 
 function accept(accepting: Accepting, outcomes: Outcomes, services: Services): void {
-  const { connection, command, identity } = accepting;
+  const { connection, command, identity, inbox } = accepting;
   // Both may have come meanwhile: the drain would have to move a client that has just come, and nobody would close a revoked one.
   if (services.isGateClosed()) return connection.close(CLOSE.shutdown);
   if (services.revocations.judge(identity) !== undefined) return connection.close(CLOSE.revoked);
   const result = resultOf(accepting, outcomes, services);
   const { isUnidirectional } = connection.socket;
+  connection.inboxFeed = inbox?.feed;
   connection.accept(identity, { kind: "connect", result, ...(!isUnidirectional && { id: command.id }) });
   for (const [, outcome] of outcomes) if (outcome.ok) outcome.activate();
+  // The first write of a connection may end it.
+  if (connection.isOpen) inbox?.feed.begin();
 }
 
 function refuse(connection: ClientConnection, id: number, refusal: Refusal): void {
@@ -139,7 +157,11 @@ function openServerSubscriptions(
   );
 }
 
-function resultOf({ connection, identity, data }: Accepting, outcomes: Outcomes, services: Services): ConnectResult {
+function resultOf(
+  { connection, identity, data, inbox }: Accepting,
+  outcomes: Outcomes,
+  services: Services,
+): ConnectResult {
   const { clock, hooks, nodeId, settings } = services;
   const { expiresAt } = identity;
   const subs = new Map<string, SubscribeResult>();
@@ -156,5 +178,6 @@ function resultOf({ connection, identity, data }: Accepting, outcomes: Outcomes,
     ...(!connection.socket.isUnidirectional && { pong: true }),
     session: connection.session,
     node: nodeId,
+    ...(inbox !== undefined && { belay: { inbox: inbox.result } }),
   };
 }

@@ -1,6 +1,6 @@
 import { channelProblem, ERROR, type ErrorReply, type PublishCommand } from "@belay/protocol";
 import { BrokerUnavailableError } from "../broker/broker.ts";
-import type { Namespace, PayloadVerdict } from "../channels/namespace.ts";
+import type { ChannelLookup, Namespace, PayloadVerdict } from "../channels/namespace.ts";
 import { refusalOf } from "../channels/permissions.ts";
 import { hookClientOf } from "../hooks/hook-client.ts";
 import type { PublishDecision } from "../hooks/hooks.ts";
@@ -11,6 +11,8 @@ import type { ClientConnection, Handler, Services } from "./services.ts";
 
 /** As long as the server API remembers one. */
 const IDEMPOTENCY_TTL_MS = 300_000;
+
+const NO_USERS: ReadonlySet<string> = new Set();
 
 export const publish: Handler<PublishCommand> = (connection, command, services) => {
   const { id, channel, type = 0 } = command;
@@ -29,20 +31,41 @@ export const publish: Handler<PublishCommand> = (connection, command, services) 
     connection.replyError(id, lookupRefusal(lookup));
     return undefined;
   }
-  const isSubscribed = connection.subscriptions.get(channel)?.state === "active";
-  const refusal = refusalOf({ operation: "publish", channel, lookup, identity, isSubscribed });
+  const refusal = refusalFor({ connection, command, identity, lookup }, services);
   if (refusal !== undefined) {
     connection.replyError(id, refusal);
     return undefined;
   }
-  return publishTo({ connection, command, identity, namespace: lookup.namespace }, services);
+  const { namespace, users = NO_USERS } = lookup;
+  return publishTo({ connection, command, identity, namespace, users }, services);
 };
+
+interface PublishAttempt {
+  readonly connection: ClientConnection;
+  readonly command: PublishCommand;
+  readonly identity: Identity;
+  readonly lookup: Extract<ChannelLookup, { ok: true }>;
+}
+
+function refusalFor(
+  { connection, command, identity, lookup }: PublishAttempt,
+  { inbox }: Services,
+): ErrorReply | undefined {
+  const { channel } = command;
+  const isSubscribed = connection.subscriptions.get(channel)?.state === "active";
+  const refusal = refusalOf({ operation: "publish", channel, lookup, identity, isSubscribed });
+  if (refusal !== undefined || !lookup.namespace.inbox) return refusal;
+  // A message for nobody, or for inboxes that there are not.
+  return (lookup.users?.size ?? 0) === 0 || !inbox.isEnabled ? ERROR.notAvailable : undefined;
+}
 
 interface Publishing {
   readonly connection: ClientConnection;
   readonly command: PublishCommand;
   readonly identity: Identity;
   readonly namespace: Namespace;
+  /** Those that the channel lists. */
+  readonly users: ReadonlySet<string>;
 }
 
 function publishTo(publishing: Publishing, services: Services): Promise<void> | undefined {
@@ -58,12 +81,13 @@ function publishTo(publishing: Publishing, services: Services): Promise<void> | 
 }
 
 async function finish(publishing: Publishing, answer: Checked, services: Services): Promise<void> {
-  const { connection, command } = publishing;
+  const { connection, command, namespace } = publishing;
   const { id } = command;
   if ("error" in answer) return connection.replyError(id, answer.error);
   if ("close" in answer) return connection.close(answer.close);
   try {
-    if (answer.data !== undefined) await send(publishing, answer.data, answer.decision ?? {}, services);
+    if (answer.data !== undefined)
+      await (namespace.inbox ? sendToInboxes : send)(publishing, answer.data, answer.decision ?? {}, services);
     connection.reply({ kind: "publish", id });
   } catch (error) {
     if (!(error instanceof BrokerUnavailableError)) throw error;
@@ -121,6 +145,17 @@ async function send(
     ...(version !== undefined && { version }),
     ...(idempotencyKey !== undefined && { idempotency: { key: idempotencyKey, ttlMs: IDEMPOTENCY_TTL_MS } }),
   });
+}
+
+/** Into the inbox of each user that the channel lists. */
+async function sendToInboxes(
+  { connection, command, identity, users }: Publishing,
+  data: Buffer,
+  { tags, idempotencyKey }: PublishDecision,
+  { inbox }: Services,
+): Promise<void> {
+  const info = clientInfoOf(identity, connection.subscriptions.get(command.channel)?.options.info);
+  await inbox.sendToAll(users, { data, info, idempotencyKey, ...(tags !== undefined && { tags }) });
 }
 
 /** A view, not a copy: decoded payloads own their memory. */

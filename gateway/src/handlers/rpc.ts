@@ -1,9 +1,12 @@
 import { ERROR, type RpcCommand } from "@belay/protocol";
 import { hookClientOf } from "../hooks/hook-client.ts";
 import type { Hooks } from "../hooks/hooks.ts";
+import { ACK_METHOD, ackInbox } from "./ack-inbox.ts";
 import type { ClientConnection, Handler } from "./services.ts";
 
-export const rpc: Handler<RpcCommand> = (connection, { id, method, data }, services) => {
+export const rpc: Handler<RpcCommand> = (connection, command, services) => {
+  const { id, method, data } = command;
+  if (method === ACK_METHOD) return ackInbox(connection, command, services);
   const { identity } = connection;
   const isServed = services.hooks.has.rpc && services.channels().hasRpcHook(method);
   if (identity === undefined || !isServed) {

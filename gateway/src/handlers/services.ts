@@ -8,6 +8,8 @@ import type { Hooks } from "../hooks/hooks.ts";
 import type { Hub, HubClient } from "../hub/hub.ts";
 import type { LineSink } from "../hub/member.ts";
 import type { Subscriptions } from "../hub/subscriptions.ts";
+import type { InboxDesk } from "../inbox/inbox-desk.ts";
+import type { InboxFeed } from "../inbox/inbox-feed.ts";
 import type { Admission } from "../limits/admission.ts";
 import type { Bans } from "../limits/bans.ts";
 import type { UserQuota } from "../limits/user-quota.ts";
@@ -43,6 +45,10 @@ export interface ClientConnection extends HubClient {
   readonly sink: LineSink;
   /** By channel; one that is being opened is in it already. */
   readonly subscriptions: Map<string, Subscription>;
+  /** Of a client that asked for its inbox in connect. */
+  inboxFeed: InboxFeed | undefined;
+  /** Bytes that wait to be sent. */
+  readonly queuedBytes: number;
   reply(reply: Reply): void;
   replyError(id: number, error: ErrorReply): void;
   push(push: Push): void;
@@ -79,6 +85,7 @@ export interface Services {
   readonly revocations: Revocations;
   readonly hooks: Hooks;
   readonly bus: NodeBus;
+  readonly inbox: InboxDesk;
   readonly admission: Admission;
   readonly bans: Bans;
   readonly userQuota: UserQuota;

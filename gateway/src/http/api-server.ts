@@ -30,7 +30,8 @@ export function apiRouter(options: ApiOptions): Router {
     methods: ["POST"],
     serve: (request, response) => serve(options, name, request, response),
   });
-  const routes = new Map([...API_METHODS.keys(), BATCH].map((name) => [name, routeOf(name)]));
+  const routes = new Map([...API_METHODS].map(([name, { path = name }]) => [path, routeOf(name)]));
+  routes.set(BATCH, routeOf(BATCH));
   const unknown = routeOf("unknown");
   const old = routeOf("");
   const description: Route = {

@@ -3,6 +3,7 @@ import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { Clock } from "../clock.ts";
 import { EventLoopDelay } from "./event-loop-delay.ts";
 import { HookMetrics, type HookBreakers } from "./hook-metrics.ts";
+import { InboxMetrics } from "./inbox-metrics.ts";
 import type { Route } from "./http-server.ts";
 import { registerRedisMetrics } from "./redis-metrics.ts";
 import { send } from "./answer.ts";
@@ -32,6 +33,7 @@ export interface MetricSources {
   readonly bytesSent: () => number;
   readonly linesLeftOut: () => number;
   readonly hookBreakers: () => HookBreakers;
+  readonly inboxes: () => number;
 }
 
 /** The metrics of one gateway; nothing is global, so that several may run in one process. */
@@ -55,6 +57,7 @@ export class Metrics {
   readonly keySetFetches: Counter<"outcome">;
   readonly hooks: HookMetrics;
   readonly eventLoop: EventLoopDelay;
+  readonly inbox: InboxMetrics;
 
   constructor(sources: MetricSources) {
     const registers = [this.#registry];
@@ -101,6 +104,7 @@ export class Metrics {
     this.hooks = new HookMetrics(this.#registry, sources.hookBreakers);
     this.eventLoop = new EventLoopDelay(this.#registry, sources.clock);
     registerRedisMetrics(this.#registry, sources.redis);
+    this.inbox = new InboxMetrics(this.#registry, sources.inboxes);
     this.#gauges(sources);
     this.#counted(sources);
   }

@@ -117,6 +117,17 @@ export class RedisKeys {
     return `${this.prefix}{${tagOf(user)}}u:${user}`;
   }
 
+  /** Hash: epoch, newest offset and what groups have acknowledged of a user's inbox; stream, its messages by offset. */
+  inbox(user: string): readonly [string, string] {
+    const start = `${this.prefix}{${tagOf(user)}}`;
+    return [`${start}im:${user}`, `${start}is:${user}`];
+  }
+
+  /** String: the position that a message with this idempotency key got. The length keeps two users' keys apart. */
+  inboxIdempotency(user: string, key: string): string {
+    return `${this.prefix}{${tagOf(user)}}ik:${user.length}:${user}:${key}`;
+  }
+
   /** Hash, client → user: one of the 16 pieces of a pod's index. */
   podIndex(podUid: string, term: string, shard: number): string {
     return `${this.prefix}{${tagOf(`${podUid}:${shard}`)}}p:${podUid}:${term}:${shard}`;

@@ -8,6 +8,7 @@ export function closeSubscription(connection: ClientConnection, subscription: Su
   subscription.state = "closed";
   if (connection.subscriptions.get(channel) === subscription) connection.subscriptions.delete(channel);
   if (member !== undefined) services.hub.leave(channel, member);
+  subscription.inboxFeed?.close();
   if (subscription.isHeld) services.subscriptions.release(channel);
   if (subscription.presentAs !== undefined) services.presence.remove(channel, subscription.presentAs);
   if (subscription.announcedInfo !== undefined) {

@@ -1,33 +1,14 @@
 /** Makes a connection a subscriber: the same steps for a command, for connect and for the server API. */
-import { ERROR, type ErrorReply, type SubscribeRequest, type SubscribeResult } from "@belay/protocol";
+import { ERROR, type SubscribeResult } from "@belay/protocol";
 import { BrokerUnavailableError, type Position } from "../broker/broker.ts";
-import type { ClientConnection, Services } from "../handlers/services.ts";
+import type { Services } from "../handlers/services.ts";
 import type { Member } from "../hub/member.ts";
-import type { Identity } from "../session/session.ts";
-import { secondsUntil } from "../session/expiry.ts";
 import { clientInfoOf } from "./client-info-of.ts";
 import { closeSubscription } from "./close-subscription.ts";
-import { type Catchup, readCatchup } from "./catchup.ts";
 import type { Subscription } from "./subscription.ts";
-
-export interface OpenRequest {
-  readonly connection: ClientConnection;
-  /** Already in the connection's map. */
-  readonly subscription: Subscription;
-  readonly identity: Identity;
-  /** What the client asked for. */
-  readonly wants: SubscribeRequest;
-  readonly filter?: (tags: Readonly<Record<string, string>>) => boolean;
-}
-
-export type OpenOutcome =
-  | {
-      readonly ok: true;
-      readonly result: SubscribeResult;
-      /** To be called in the turn in which the reply is queued: pushes follow it (ORD3). */
-      readonly activate: () => void;
-    }
-  | { readonly ok: false; readonly error: ErrorReply };
+import { type OpenOutcome, type OpenRequest, shownTtl } from "./opening.ts";
+import { openInboxChannel } from "./open-inbox-channel.ts";
+import { type Catchup, readCatchup } from "./catchup.ts";
 
 /** The subscription is closed again where the outcome is not ok. Rejections are bugs. */
 export async function openSubscription(request: OpenRequest, services: Services): Promise<OpenOutcome> {
@@ -46,6 +27,7 @@ export async function openSubscription(request: OpenRequest, services: Services)
 async function open(request: OpenRequest, services: Services): Promise<OpenOutcome> {
   const { subscription, identity, wants } = request;
   const { channel, namespace } = subscription;
+  if (namespace.inbox) return openInboxChannel(request, services);
   const mode = modeOf(request);
   subscription.isHeld = true;
   await services.subscriptions.hold(channel);
@@ -132,12 +114,6 @@ function resultOf(
     ...(subscription.options.data !== undefined && { data: subscription.options.data }),
     ...(ttl !== undefined && { expires: true, ttl }),
   };
-}
-
-/** Absent where the subscription does not end, or the server itself renews it. */
-function shownTtl({ expiresAt, namespace }: Subscription, { clock, hooks }: Services): number | undefined {
-  const isRenewedHere = hooks.has.subRefresh && namespace.hooks.subRefresh;
-  return expiresAt === undefined || isRenewedHere ? undefined : secondsUntil(expiresAt, clock);
 }
 
 function activate(

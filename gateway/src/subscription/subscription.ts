@@ -1,5 +1,6 @@
 import type { Namespace } from "../channels/namespace.ts";
 import type { Member } from "../hub/member.ts";
+import type { InboxFeed } from "../inbox/inbox-feed.ts";
 import type { ServerSubscription } from "../session/session.ts";
 
 export interface SubscriptionOptions extends ServerSubscription {
@@ -15,6 +16,8 @@ export class Subscription {
   /** `opening` until its reply is queued; left for good with `closed`. */
   state: "opening" | "active" | "closed" = "opening";
   member: Member | undefined;
+  /** In place of a member where the channel is one of an inbox. */
+  inboxFeed: InboxFeed | undefined;
   /** The node wants the channel from the broker because of it. */
   isHeld = false;
   /** Client id under which it counts in the channel's presence. */

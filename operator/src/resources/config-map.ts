@@ -38,6 +38,7 @@ function gatewayConfig({ metadata: { namespace, name }, spec }: RealtimeCluster)
     drain: { ratePerSecond: spec.drain.ratePerSecond, deadlineSeconds: spec.drain.deadlineSeconds },
     ...(channelsSection && { channels: channelsSection }),
     ...(spec.hooks && { hooks: hooksConfig(spec.hooks) }),
+    ...(spec.inbox && { inbox: spec.inbox }),
     podLabelsFile: paths.podLabels,
     ...(spec.limits && { limits: spec.limits }),
     ...clientPort(spec),

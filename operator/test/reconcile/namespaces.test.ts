@@ -3,9 +3,13 @@ import { expect, test } from "vitest";
 import { Given } from "./given.ts";
 
 async function channelsOf(given: Given): Promise<unknown> {
+  return (await fileOf(given))["channels"];
+}
+
+async function fileOf(given: Given): Promise<Readonly<Record<string, unknown>>> {
   const map = await given.read(RESOURCES.configMaps, "chat-config");
   const data = (map?.["data"] ?? {}) as Readonly<Record<string, string>>;
-  return (JSON.parse(data["gateway.json"] ?? "{}") as Readonly<Record<string, unknown>>)["channels"];
+  return JSON.parse(data["gateway.json"] ?? "{}") as Readonly<Record<string, unknown>>;
 }
 
 test("[RC12] namespaces go into the file with their defaults, and nothing where there are none", async () => {
@@ -32,5 +36,20 @@ test("[RC12] namespaces go into the file with their defaults, and nothing where 
         payload: { format: "json", schema },
       },
     ],
+  });
+});
+
+test("[RC12] inboxes go into the file with their defaults, and nothing where there are none", async () => {
+  const plain = new Given();
+  await plain.cluster({ replicas: 1 });
+  await plain.pass();
+  expect(await fileOf(plain)).not.toHaveProperty("inbox");
+
+  const given = new Given();
+  await given.cluster({ replicas: 1, inbox: { size: 5 }, namespaces: [{ name: "inbox", inbox: true }] });
+  await given.pass();
+  expect(await fileOf(given)).toMatchObject({
+    inbox: { enabled: true, size: 5, ttlSeconds: 604_800 },
+    channels: { namespaces: [{ name: "inbox", inbox: true }] },
   });
 });

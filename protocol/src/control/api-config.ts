@@ -2,6 +2,7 @@
 export const API_METHOD_NAMES = [
   "publish",
   "broadcast",
+  "inbox_send",
   "subscribe",
   "unsubscribe",
   "disconnect",

@@ -118,6 +118,12 @@ export interface NamespaceOptions {
     readonly schema?: Readonly<Record<string, unknown>>;
     readonly sanitize?: readonly SanitizeRule[];
   };
+  /**
+   * What is published to a channel goes into the inbox of each user that its name lists (`#ann,bob`), and who subscribes reads the
+   * own inbox. Needs `inbox.enabled`; goes with none of history, presence, joinLeave, delta, tagsFilter, ephemeral, positioning and binary
+   * payloads. Default false.
+   */
+  readonly inbox?: boolean;
   /** Names that are allowed, behind the prefix and before `#`, as whole RE2 expressions. Default: every name. */
   readonly namePatterns?: readonly string[];
   /** Subscribers of one channel on one node. Default: no limit. */

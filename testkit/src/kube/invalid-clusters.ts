@@ -1,4 +1,5 @@
 import { invalidHooks } from "./invalid-hooks.ts";
+import { invalidInboxes } from "./invalid-inboxes.ts";
 import { invalidLimits } from "./invalid-limits.ts";
 
 /** RealtimeClusters that the API server must refuse, each with a part of the refusal a person would read. */
@@ -278,6 +279,7 @@ export const invalidClusters: readonly InvalidCluster[] = [
     refusal: "spec.namespaces[0].payload.sanitize[0].allowedTags[0]: Unsupported value",
   },
   ...invalidHooks,
+  ...invalidInboxes,
   {
     title: "an API key for an unknown method",
     spec: { api: { keys: [{ name: "a", secretRef: { name: "a" }, methods: ["dance"] }] } },

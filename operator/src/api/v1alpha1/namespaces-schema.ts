@@ -122,6 +122,12 @@ const fields = {
   ),
   tagsFilter: z.boolean().default(false).describe("Subscribers may filter publications by their tags."),
   payload: payload.default(payload.parse({})).describe("What may be published."),
+  inbox: z
+    .boolean()
+    .exactOptional()
+    .describe(
+      "What is published goes into the inbox of each user that the channel lists behind #, and who subscribes reads the own inbox. Needs spec.inbox.",
+    ),
   namePatterns: z
     .array(z.string().min(1).max(256))
     .max(32)
@@ -139,6 +145,10 @@ const historyRule = rules(
   [
     "!has(self.ephemeral) || !self.ephemeral || (!has(self.history) && self.delta == 'Never' && !self.forcePositioning)",
     "ephemeral must not be set beside history, delta or forcePositioning",
+  ],
+  [
+    "!has(self.inbox) || !self.inbox || (!has(self.history) && !self.forcePositioning && !self.presence && self.joinLeave == 'Never' && self.delta == 'Never' && !self.tagsFilter && !(has(self.ephemeral) && self.ephemeral) && self.payload.format == 'json')",
+    "inbox goes with none of history, positioning, presence, joinLeave, delta, tagsFilter, ephemeral and binary payloads",
   ],
 );
 

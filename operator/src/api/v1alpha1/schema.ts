@@ -9,6 +9,7 @@ import { auth, secretKeyRef } from "./auth-schema.ts";
 import { autoscaling } from "./autoscaling-schema.ts";
 import { gateway, resources, storage } from "./gateway-schema.ts";
 import { hooks } from "./hooks-schema.ts";
+import { inbox, inboxRule } from "./inbox-schema.ts";
 import { limits } from "./limits-schema.ts";
 import { namespaces, unprefixed } from "./namespaces-schema.ts";
 import type { RealtimeClusterSpec } from "./gen/types.ts";
@@ -144,10 +145,13 @@ export const specSchema: z.ZodType<RealtimeClusterSpec> = z
     unprefixed: unprefixed
       .exactOptional()
       .describe("Channels without a prefix. Absent: everybody connected may subscribe and publish, nothing is kept."),
+    inbox: inbox
+      .exactOptional()
+      .describe("Inboxes: messages that wait for a user who is not there. Absent: there are none."),
     hooks: hooks.exactOptional().describe("Webhooks: what your application is asked, and where."),
     autoscaling: autoscaling
       .exactOptional()
       .describe("Let a HorizontalPodAutoscaler write replicas by open connections."),
     drain: drain.default(drain.parse({})).describe("How clients leave a pod that is to be removed."),
   })
-  .meta({ typeName: "RealtimeClusterSpec" });
+  .meta({ typeName: "RealtimeClusterSpec", ...inboxRule });
