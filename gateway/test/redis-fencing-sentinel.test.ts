@@ -1,0 +1,36 @@
+import { openRedisBroker, type Position } from "@belay/gateway/internal";
+import { BrokerNode, eventually, startSentinelGroup } from "@belay/testkit";
+import { expect, onTestFinished, test } from "vitest";
+import { testRuntime } from "./redis-test-runtime.ts";
+
+test("[FN5] replicated: Sentinel replaces a killed primary under traffic, two replicas: nothing that was acknowledged is lost, one epoch", async () => {
+  await using group = await startSentinelGroup();
+  const { sentinels, masterName } = group;
+  const url = { mode: "sentinel", sentinels, masterName, login: {}, sentinelLogin: {} } as const;
+  const broker = openRedisBroker({ url, prefix: "t:", nodeId: "n", ...testRuntime(), durability: () => "replicated" });
+  onTestFinished(() => broker.close());
+  await new BrokerNode(broker).start();
+  const acknowledged = new Map<string, Position>();
+  const publish = async (text: string): Promise<void> => {
+    const history = { size: 100_000, ttlMs: 600_000 };
+    const { position } = await broker.publish({ channel: "chat", data: Buffer.from(text), history });
+    acknowledged.set(text, position);
+  };
+  const end = new AbortController();
+  const publishing = Array.from({ length: 4 }, async (_, publisher) => {
+    for (let count = 0; !end.signal.aborted; count += 1)
+      await publish(`${publisher}:${count}`).catch(() => new Promise((resolve) => setTimeout(resolve, 20)));
+  });
+  await eventually("traffic", 10_000, () => acknowledged.size > 500);
+  const former = await group.primary();
+  await former.kill();
+  await group.promoted(former);
+  const before = acknowledged.size;
+  await eventually("traffic again", 15_000, () => acknowledged.size > before + 200);
+  end.abort();
+  await Promise.all(publishing);
+  const { publications } = await broker.history({ channel: "chat" });
+  const stored = new Map(publications.map(({ data, offset }) => [data.toString(), offset]));
+  expect([...acknowledged].filter(([text, { offset }]) => stored.get(text) !== offset)).toEqual([]);
+  expect(new Set([...acknowledged.values()].map(({ epoch }) => epoch)).size).toBe(1);
+});
