@@ -63,10 +63,17 @@ function baseArchive(cache: Cache): Promise<ImageArchive> {
   });
 }
 
-/** Debian's Redis, with a shell for start scripts and probes. */
+/** Debian's Redis, with a shell and the few programs that start scripts and probes use. */
 function redisArchive(cache: Cache): Promise<ImageArchive> {
   return withScratch(cache, "redis", async (context) => {
-    const programs = { "redis-server": "/usr/bin/redis-server", "redis-cli": "/usr/bin/redis-cli", sh: "/bin/sh" };
+    const programs = {
+      "redis-server": "/usr/bin/redis-server",
+      "redis-cli": "/usr/bin/redis-cli",
+      sh: "/bin/sh",
+      mv: "/bin/mv",
+      sleep: "/bin/sleep",
+      timeout: "/usr/bin/timeout",
+    };
     const real = await Promise.all(
       Object.entries(programs).map(async ([name, path]) => [`/usr/bin/${name}`, await realpath(path)] as const),
     );

@@ -41,12 +41,24 @@ export interface AdapterDeps {
   readonly brokerTiming?: Partial<RedisBrokerTiming>;
 }
 
+/** Settings for connections that live long: each attempt to connect takes user and password from what the files hold then. */
+export function withNewestLogin(source: Pick<SettingsSource, "current">): Settings {
+  const { current } = source;
+  const { redis } = current;
+  if (redis?.mode !== "standalone") return current;
+  const newestLogin = (): typeof redis.address => {
+    const now = source.current.redis;
+    return now?.mode === "standalone" ? now.address : redis.address;
+  };
+  return { ...current, redis: { ...redis, newestLogin } };
+}
+
 /** Picks broker, registry and inboxes by the configuration. */
 export function openAdapters(
   settings: Pick<SettingsSource, "current">,
   { clock, random, log, identity, leaseTiming, brokerTiming }: AdapterDeps,
 ): Adapters {
-  const { config, redis } = settings.current;
+  const { config, redis } = withNewestLogin(settings);
   const { podUid, revision } = identity;
   if (config.broker.type === "memory" || redis === undefined) {
     const epochPrefix = Math.floor(random() * 2 ** 48).toString(36);

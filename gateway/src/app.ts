@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { Server } from "node:http";
 import { CLOSE } from "@belay/protocol";
 import type { ConfigReport } from "@belay/protocol/control";
-import { type Adapters, openAdapters } from "./adapters.ts";
+import { type Adapters, openAdapters, withNewestLogin } from "./adapters.ts";
 import { assembleClientPort } from "./assemble-client-port.ts";
 import { type AssembledServices, assembleServices } from "./assemble-services.ts";
 import type { BrokerEvents } from "./broker/broker.ts";
@@ -192,7 +192,12 @@ class GatewayApp implements Gateway {
 
   #configReport(): ConfigReport {
     const { current, refusal } = this.#settings;
-    return { hash: current.configHash, ...(refusal !== undefined && { refused: refusal }) };
+    const redisVersion = current.redis?.mode === "standalone" ? current.redis.address.version : undefined;
+    return {
+      hash: current.configHash,
+      ...(redisVersion !== undefined && { redisVersion }),
+      ...(refusal !== undefined && { refused: refusal }),
+    };
   }
 
   #brokerEvents(): BrokerEvents {

@@ -1,7 +1,7 @@
 /** Puts together what handlers work with. With `adapters.ts` the only place that picks implementations. */
 import { randomUUID } from "node:crypto";
 import { makeDelta } from "@belay/protocol";
-import { type Adapters, openLimits, openRevocations } from "./adapters.ts";
+import { type Adapters, openLimits, openRevocations, withNewestLogin } from "./adapters.ts";
 import { createJwtVerifier, type JwtVerifier } from "./auth/jwt-verifier.ts";
 import type { ChannelTable } from "./channels/namespace.ts";
 import type { Clock } from "./clock.ts";
@@ -119,7 +119,7 @@ export function assembleServices(parts: ServiceParts): AssembledServices {
     },
   });
   const bus = openBus(deps, adapters);
-  const revocations = openRevocations(settings.current, deps, bus);
+  const revocations = openRevocations(withNewestLogin(settings), deps, bus);
   const verifier = createJwtVerifier({
     settings,
     clock,
@@ -129,7 +129,7 @@ export function assembleServices(parts: ServiceParts): AssembledServices {
     onRefused: (reason) => metrics().tokensRefused.inc({ reason }),
     onFetched: (outcome) => metrics().keySetFetches.inc({ outcome }),
   });
-  const limits = openLimits(settings.current, deps, bus, (outcome) => metrics().quotaCalls.inc({ outcome }));
+  const limits = openLimits(withNewestLogin(settings), deps, bus, (outcome) => metrics().quotaCalls.inc({ outcome }));
   obeyChallenges({ bus, hub });
   return {
     ...limitServices({ settings, clock, hub, limits, registry, bus, metrics }),

@@ -28,6 +28,7 @@ export { invalidChanges } from "./kube/invalid-changes.ts";
 export { type InvalidCluster, invalidClusters } from "./kube/invalid-clusters.ts";
 export { servingCertificate } from "./certificate.ts";
 export { RoundRobin } from "./round-robin.ts";
+export { freePort } from "./free-port.ts";
 export { fuzz, fuzzFaults } from "./fuzz.ts";
 export { mutant, type MutationStock } from "./mutation.ts";
 export { SeededChance } from "./seeded-chance.ts";

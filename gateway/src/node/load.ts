@@ -69,8 +69,8 @@ export function loadReport(state: NodeState): LoadReport {
 const MAX_PROBLEMS = 5;
 const MAX_PROBLEM_CHARS = 300;
 
-function shortened({ hash, refused }: ConfigReport): ConfigReport {
-  return { hash, ...(refused !== undefined && { refused: shortenedRefusal(refused) }) };
+function shortened({ refused, ...report }: ConfigReport): ConfigReport {
+  return { ...report, ...(refused !== undefined && { refused: shortenedRefusal(refused) }) };
 }
 
 function shortenedRefusal({ hash, problems }: ConfigRefusal): ConfigRefusal {

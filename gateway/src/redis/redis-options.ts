@@ -51,7 +51,10 @@ export function createRedis({ target, name, bounds, random, pipelined, isClosed 
     commandTimeout: bounds.commandTimeoutMs,
     connectTimeout: bounds.connectTimeoutMs,
     keepAlive: 10_000,
-    retryStrategy: retryDelayMs,
+    retryStrategy: (times) => {
+      useNewestLogin(redis, target);
+      return retryDelayMs(times);
+    },
     // A primary that became a replica answers READONLY for good: look the address up again.
     reconnectOnError: (error) => error.message.startsWith("READONLY"),
   });
@@ -59,6 +62,13 @@ export function createRedis({ target, name, bounds, random, pipelined, isClosed 
   // A switch that is told of while sentinels are being asked ends ioredis' attempts for good.
   redis.on("end", () => setTimeout(connectAgain, retryDelayMs(1)));
   return redis;
+}
+
+/** Whoever is connected stays connected when a password changes; the next connection has to know it. */
+function useNewestLogin({ options }: Redis, target: RedisTarget): void {
+  if (target.mode !== "standalone" || target.newestLogin === undefined) return;
+  const { username, password } = target.newestLogin();
+  Object.assign(options, { username, password });
 }
 
 /** Replies are as ioredis has always given them. */

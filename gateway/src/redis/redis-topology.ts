@@ -16,6 +16,8 @@ export interface RedisLogin {
 interface StandaloneTopology {
   readonly mode: "standalone";
   readonly address: RedisAddress;
+  /** User and password as they are now: they may change while the gateway runs. */
+  readonly newestLogin?: () => Pick<RedisLogin, "username" | "password">;
 }
 
 /** A primary that sentinels name. */

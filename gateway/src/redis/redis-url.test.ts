@@ -15,6 +15,7 @@ test.for([
       tls: { servername: "redis.example.com" },
     },
   },
+  { url: "redis://:new@cache#2", address: { host: "cache", port: 6379, db: 0, password: "new", version: "2" } },
   { url: "rediss://[::1]:7000/", address: { host: "::1", port: 7000, db: 0, tls: {} } },
 ])("[BR14] $url is understood", ({ url, address }) => {
   expect(parseRedisUrl(url)).toEqual(address);

@@ -1,12 +1,14 @@
 import { isIP } from "node:net";
 
-/** Where a Redis is and how to log in; `redis://[user][:password]@host[:port][/db]`, `rediss://` for TLS. */
+/** Where a Redis is and how to log in; `redis://[user][:password]@host[:port][/db][#version]`, `rediss://` for TLS. */
 export interface RedisAddress {
   readonly host: string;
   readonly port: number;
   readonly username?: string;
   readonly password?: string;
   readonly db: number;
+  /** Reported as it stands, so that whoever changes the password sees who uses which. */
+  readonly version?: string;
   readonly tls?: RedisTls;
 }
 
@@ -15,6 +17,8 @@ export interface RedisTls {
   readonly ca?: string;
   readonly servername?: string;
 }
+
+const MAX_VERSION_LENGTH = 64;
 
 /** The URL cannot be used. Its message never repeats the URL: there is a password in it. */
 export class RedisUrlError extends Error {
@@ -36,9 +40,16 @@ export function parseRedisUrl(text: string): RedisAddress {
     host,
     port: url.port === "" ? 6379 : Number(url.port),
     db: parseDatabase(url.pathname),
-    ...(url.username === "" ? {} : { username: decode(url.username) }),
-    ...(url.password === "" ? {} : { password: decode(url.password) }),
+    ...loginOf(url),
+    ...(url.hash === "" ? {} : { version: url.hash.slice(1, MAX_VERSION_LENGTH + 1) }),
     ...(url.protocol === "rediss:" ? { tls: isIP(host) === 0 ? { servername: host } : {} } : {}),
+  };
+}
+
+function loginOf({ username, password }: URL): Pick<RedisAddress, "username" | "password"> {
+  return {
+    ...(username === "" ? {} : { username: decode(username) }),
+    ...(password === "" ? {} : { password: decode(password) }),
   };
 }
 

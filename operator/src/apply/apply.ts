@@ -5,10 +5,12 @@ import type { Failure } from "../plan/status.ts";
 import { KubeError } from "../kube/kube-client.ts";
 import type { DrainClient } from "./drain-client.ts";
 import { judgeError, NameCollisionError, type Verdict } from "./failure.ts";
+import type { PasswordChange } from "./password-change.ts";
 import type { Writer } from "./writer.ts";
 
 export interface Appliers {
   readonly writer: Writer;
+  readonly passwords: PasswordChange;
   readonly drains: Pick<DrainClient, "send">;
   /** Token of the cluster's control ports. */
   readonly controlToken: (cluster: RealtimeCluster) => string | undefined;
@@ -84,6 +86,7 @@ function failureOf({ action, error }: FailedAction): Failure {
 
 function subjectOf(action: Action): string {
   if ("child" in action) return `${action.child.manifest.kind} ${action.child.manifest.metadata.name}`;
+  if (action.type === "change-password") return `Secret ${action.secret}`;
   if ("secret" in action) return `Secret ${action.secret.name}`;
   if ("deployment" in action) return `Deployment ${action.deployment}`;
   if ("pod" in action) return `Pod ${action.pod.name}`;
@@ -102,13 +105,13 @@ async function asConflict(write: Promise<void>): Promise<void> {
 
 async function applyAction(cluster: RealtimeCluster, action: Action, appliers: Appliers): Promise<void> {
   if (action.type === "drain") return sendDrain(cluster, action, appliers);
-  return "pod" in action ? writePod(cluster, action, appliers.writer) : writeAction(cluster, action, appliers.writer);
+  return "pod" in action ? writePod(cluster, action, appliers.writer) : writeAction(cluster, action, appliers);
 }
 
 async function writeAction(
   cluster: RealtimeCluster,
   action: Exclude<Action, { readonly pod: unknown }>,
-  writer: Writer,
+  { writer, passwords }: Pick<Appliers, "writer" | "passwords">,
 ): Promise<void> {
   switch (action.type) {
     case "apply":
@@ -117,6 +120,8 @@ async function writeAction(
       return writer.create(cluster, action.child);
     case "generate-secret":
       return writer.generateSecret(cluster, action);
+    case "change-password":
+      return passwords.carryOut(cluster, action);
     case "write-replicas":
       return writer.writeReplicas(cluster, action.replicas);
     case "scale":

@@ -1,6 +1,8 @@
 /** Wiring: which change wakes which cluster, and who does the work. The story itself is in reconcile.ts. */
 import { DrainClient } from "../apply/drain-client.ts";
 import { randomText } from "../apply/random-text.ts";
+import { PasswordChange } from "../apply/password-change.ts";
+import { setRedisPasswords } from "../apply/redis-admin.ts";
 import { StatusWriter } from "../apply/status-writer.ts";
 import { Writer } from "../apply/writer.ts";
 import type { Clock, Random } from "../clock.ts";
@@ -187,6 +189,7 @@ function makeReconciler(options: OperatorOptions, { stores, loads, drains }: Par
     },
     appliers: {
       writer: new Writer({ client: guarded, randomText }),
+      passwords: new PasswordChange({ client: guarded, randomText, setPasswords: setRedisPasswords }),
       drains,
       controlToken: ({ metadata }) => controlTokenOf(stores.secrets, metadata.namespace, metadata.name),
       onDrainFailure: observer.onPodFailure,

@@ -34,6 +34,7 @@ const drain: z.ZodType<DrainStatus> = z.object({
 });
 const config: z.ZodType<ConfigReport> = z.object({
   hash: z.string(),
+  redisVersion: z.string().max(64).exactOptional(),
   refused: z.object({ hash: z.string(), problems: z.array(z.string()) }).exactOptional(),
 });
 const redis: z.ZodType<RedisReport> = z.object({

@@ -19,7 +19,7 @@ import { readyEndpoints } from "./endpoints.ts";
 import type { LoadClient } from "./load-client.ts";
 import type { NodeAddress } from "./node-address.ts";
 import type { AutoscalerObject, PodObject, ServiceObject } from "./objects.ts";
-import { isReady, type PodContext } from "./pod.ts";
+import { isReady, observeRedisPod, type PodContext } from "./pod.ts";
 import { observeRevisions } from "./revisions.ts";
 import type { SecretCache } from "./secret-cache.ts";
 import type { Steadiness } from "./steadiness.ts";
@@ -71,7 +71,7 @@ export async function observe(cluster: RealtimeCluster, observers: Observers): P
     references,
     autoscaler: observeAutoscaler(stores.horizontalPodAutoscalers.get(namespace, names.autoscaler(name))),
     metricsApi: observers.metricsApi(),
-    redisReadyPods: stores.statefulSets.get(namespace, names.redis(name))?.status?.readyReplicas ?? 0,
+    redisPods: pods.flatMap((pod) => observeRedisPod(pod)),
     connections: total?.value,
     nodeAddress: cluster.spec.service.type === "NodePort" ? await observers.nodes.get() : undefined,
     term: observers.term(),

@@ -1,6 +1,6 @@
 /** A Pod object as the plan sees it. */
-import { type DrainReason, TRAFFIC_LABEL } from "@belay/protocol/control";
-import type { ObservedPod } from "../plan/observed.ts";
+import { COMPONENT_LABEL, type DrainReason, TRAFFIC_LABEL } from "@belay/protocol/control";
+import type { ObservedPod, ObservedRedisPod } from "../plan/observed.ts";
 import { CONFIG_CALL_ANNOTATION, DRAIN_DEADLINE_ANNOTATION, DRAIN_REASON_ANNOTATION } from "./annotations.ts";
 import type { PodObject, PodStatus } from "./objects.ts";
 
@@ -35,8 +35,18 @@ export function observePod(pod: PodObject, context: PodContext): ObservedPod {
     running: isRunning(pod),
     ready: isReady(pod),
     terminating: metadata.deletionTimestamp !== undefined,
-    problem: containerProblem(status) || schedulingProblem(status),
+    problem: containerProblem(status, "gateway") || schedulingProblem(status),
   };
+}
+
+/** Of a managed Redis; none for a pod of a gateway. */
+export function observeRedisPod(pod: PodObject): readonly ObservedRedisPod[] {
+  const component = pod.metadata.labels?.[COMPONENT_LABEL] ?? "gateway";
+  if (component === "gateway" || pod.metadata.deletionTimestamp !== undefined) return [];
+  const isSentinel = component === "sentinel";
+  const problem =
+    containerProblem(pod.status ?? {}, isSentinel ? "sentinel" : "redis") || schedulingProblem(pod.status ?? {});
+  return [{ name: pod.metadata.name, isSentinel, ip: pod.status?.podIP, ready: isReady(pod), problem }];
 }
 
 export function isReady({ status }: PodObject): boolean {
@@ -65,8 +75,8 @@ function drainReason(text: string | undefined): DrainReason | undefined {
 /** Reasons that pass by themselves. */
 const passing = new Set(["ContainerCreating", "PodInitializing"]);
 
-function containerProblem({ containerStatuses = [] }: PodStatus): string {
-  const { reason, message } = containerStatuses.find(({ name }) => name === "gateway")?.state?.waiting ?? {};
+function containerProblem({ containerStatuses = [] }: PodStatus, container: string): string {
+  const { reason, message } = containerStatuses.find(({ name }) => name === container)?.state?.waiting ?? {};
   if (reason === undefined || passing.has(reason)) return "";
   return (message === undefined ? reason : `${reason}: ${message}`).slice(0, 500);
 }

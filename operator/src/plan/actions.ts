@@ -18,6 +18,16 @@ export type Action =
   | { readonly type: "create"; readonly child: Child }
   /** Create it, or add the keys that are missing, with new random values. */
   | { readonly type: "generate-secret"; readonly secret: GeneratedSecret }
+  /** One step of changing the password of the managed Redis at `ip`, while the Secret is this version of itself. */
+  | {
+      readonly type: "change-password";
+      readonly step: "begin" | "move" | "finish";
+      readonly secret: string;
+      readonly resourceVersion: string;
+      readonly ip: string;
+      /** `passwordVersion` that it is changed to. */
+      readonly version: number;
+    }
   /** Write spec.replicas where the user has left it out. */
   | { readonly type: "write-replicas"; readonly replicas: number }
   /** JSON patch with a test, so that a second writer is noticed. */

@@ -1,5 +1,6 @@
 /** Children that are applied as a whole, generated Secrets, and what is left over. */
 import { appliedChildren } from "../resources/children.ts";
+import type { Component } from "../resources/labels.ts";
 import type { Blueprint, Child } from "../resources/manifest.ts";
 import { expectedKeys, generatedSecrets } from "../resources/secrets.ts";
 import { stamped } from "../resources/stamp.ts";
@@ -8,7 +9,10 @@ import type { KubeObject } from "../kube/kube-client.ts";
 import type { Action } from "./actions.ts";
 import { isDrifted } from "./drift.ts";
 import type { Observed, ObservedChild } from "./observed.ts";
+import { oneSetAtATime } from "./redis-order.ts";
 import { isRollingOut } from "./rollout.ts";
+
+const redisComponents: readonly string[] = ["redis", "redis-node", "sentinel"] satisfies readonly Component[];
 
 /** A live object that has one of our names and is not ours: it is never adopted. */
 export interface Collision {
@@ -41,7 +45,10 @@ export function planChildren(
         .filter((secret) => !foreignSecrets.includes(secret))
         .filter((secret) => !isComplete(liveSecret(observed, secret.name), expectedKeys(secret)))
         .map((secret): Action => ({ type: "generate-secret", secret })),
-      ...wanted.filter((child) => !collisions.includes(child)).flatMap((child) => applyAction(observed, child)),
+      ...oneSetAtATime(
+        observed,
+        wanted.filter((child) => !collisions.includes(child)).flatMap((child) => applyAction(observed, child)),
+      ),
     ],
     orphans: orphanActions(observed, wanted, {
       secrets: secrets.map(({ name }) => name),
@@ -96,7 +103,7 @@ function orphanActions(
       (child) => child.resource.kind === resource.kind && child.manifest.metadata.name === live.metadata.name,
     );
   const isStillUsed = ({ live }: ObservedChild): boolean =>
-    isRolling && live.metadata.labels?.[COMPONENT_LABEL] === "redis";
+    isRolling && redisComponents.includes(live.metadata.labels?.[COMPONENT_LABEL] ?? "");
   return observed.children
     .filter((child) => isOwned(observed, child.live) && !isWanted(child) && !isStillUsed(child))
     .map(({ resource, live }) => ({

@@ -3,7 +3,7 @@ import type { Condition } from "../api/v1alpha1/gen/types.ts";
 import type { Collision } from "./children.ts";
 import { configApplied, configRefusal } from "./config.ts";
 import { clientEndpoint } from "./endpoint.ts";
-import type { Judgement } from "./judgement.ts";
+import { type Judgement, verdict } from "./judgement.ts";
 import type { Observed, ObservedRevision } from "./observed.ts";
 import { activePods, connectionsOf, gatedPods, openPods, readyOpenPods } from "./pods.ts";
 import { missingSecret } from "./missing-secret.ts";
@@ -50,12 +50,6 @@ export function toConditions(
       message: message.slice(0, 4_096),
     };
   });
-}
-
-type Verdict = (reason: string, message: string) => Judgement;
-
-function verdict(type: string, status: Judgement["status"]): Verdict {
-  return (reason, message) => ({ type, status, reason, message });
 }
 
 function ready({ observed, target, serving, desired }: ConditionInput): Judgement {

@@ -5,3 +5,8 @@ export interface Judgement {
   readonly reason: string;
   readonly message: string;
 }
+
+/** A judgement whose reason and message are still to be said. */
+export function verdict(type: string, status: Judgement["status"]): (reason: string, message: string) => Judgement {
+  return (reason, message) => ({ type, status, reason, message });
+}

@@ -77,6 +77,15 @@ export interface ObservedReference extends SecretReference {
   readonly state: "present" | "no secret" | "no key" | "unknown";
 }
 
+export interface ObservedRedisPod {
+  readonly name: string;
+  readonly isSentinel: boolean;
+  readonly ip: string | undefined;
+  readonly ready: boolean;
+  /** Why its container does not run; empty when it does or is on its way. */
+  readonly problem: string;
+}
+
 export interface ObservedAutoscaler {
   readonly active: boolean;
   readonly reason: string;
@@ -103,8 +112,8 @@ export interface Observed {
   readonly references: readonly ObservedReference[];
   readonly autoscaler: ObservedAutoscaler | undefined;
   readonly metricsApi: ObservedMetricsApi;
-  /** Ready pods of the managed Redis. */
-  readonly redisReadyPods: number;
+  /** Pods of the managed Redis, sentinels included. */
+  readonly redisPods: readonly ObservedRedisPod[];
   /** Open connections on all pods of all revisions; unknown while any ready pod's is. */
   readonly connections: number | undefined;
   /** Address of a ready node, for endpoints of type NodePort. */

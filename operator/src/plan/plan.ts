@@ -8,6 +8,7 @@ import { planChildren } from "./children.ts";
 import { configActions, isConfigSpreading } from "./config.ts";
 import type { Observed } from "./observed.ts";
 import { gatedPods } from "./pods.ts";
+import { isPasswordChanging, passwordActions } from "./redis-password.ts";
 import { revisionActions } from "./revisions.ts";
 import { isRollingOut, servingRevision } from "./rollout.ts";
 import { computeStatus } from "./status.ts";
@@ -54,6 +55,7 @@ export function plan(observed: Observed, installation: Installation, now: Now): 
       ...revisionActions(observed, { target: revision, serving, desired, mayStart }, now.ms),
       ...children.orphans,
       ...configActions(observed, configHash, now.ms),
+      ...passwordActions(observed, now.ms),
     ],
     status,
     requeueAfterMs: requeueAfterMs(observed, { target, configHash }, status.phase === "Ready"),
@@ -67,5 +69,6 @@ function requeueAfterMs(
 ): number {
   const isLeaving = observed.revisions.some((revision) => gatedPods(revision).length > 0);
   if (isLeaving || isRollingOut(observed, target) || isConfigSpreading(observed, configHash)) return BUSY_MS;
+  if (isPasswordChanging(observed)) return BUSY_MS;
   return isReady ? QUIET_MS : WAITING_MS;
 }

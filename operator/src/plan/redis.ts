@@ -3,13 +3,15 @@
  * itself: here, where all of them are seen, one that is cut off while the others are not is replaced; when all are, it is Redis.
  */
 import type { LoadReport } from "@belay/protocol/control";
-import type { PodCutOff, RedisSpec } from "../api/v1alpha1/gen/types.ts";
+import type { PodCutOff } from "../api/v1alpha1/gen/types.ts";
 import type { Action } from "./actions.ts";
 import type { Judgement } from "./judgement.ts";
+import { lack, redisHint, startingProblem } from "./managed-redis.ts";
 import { missingSecret } from "./missing-secret.ts";
 import { evictionMessage } from "./redis-condition.ts";
 import type { Observed, ObservedPod, ObservedRevision } from "./observed.ts";
 import { activePods, gatedPods, openPods } from "./pods.ts";
+import { passwordProgress } from "./redis-password.ts";
 
 /** A pod is replaced after this long: a shorter interruption costs its clients nothing, a drain costs each a reconnect. */
 export const REPLACE_AFTER_SECONDS = 60;
@@ -85,10 +87,9 @@ export function redisReady(observed: Observed): Judgement {
   const missing = references.find(({ field, state }) => field.startsWith("spec.redis") && state.startsWith("no "));
   if (missing !== undefined) return no("SecretMissing", missingSecret(missing, cluster.metadata.namespace));
   const cut = podsCutOff(observed);
-  if (cut.length > 0) return cutOff(cut, reportingPods(observed).length, cluster.spec.redis);
-  if (cluster.spec.redis.type === "managed" && observed.redisReadyPods === 0)
-    return no("Starting", "the managed Redis is not ready");
-  return connected(observed);
+  if (cut.length > 0) return cutOff(cut, reportingPods(observed).length, observed);
+  const starting = startingProblem(observed);
+  return starting === undefined ? connected(observed) : no("Starting", starting);
 }
 
 function connected(observed: Observed): Judgement {
@@ -99,10 +100,12 @@ function connected(observed: Observed): Judgement {
     return { ...verdict, status: "Unknown", reason: "NoReport", message: "no gateway pod has reported yet" };
   const evicts = evictionMessage(pods);
   if (evicts !== undefined) return no("EvictsKeys", evicts);
-  return { ...verdict, status: "True", reason: "Connected", message: `${reporting} pods reach Redis` };
+  const reduced = lack(observed);
+  const message = `${reporting} pods reach Redis${reduced}${passwordProgress(observed)}`;
+  return { ...verdict, status: "True", reason: reduced === "" ? "Connected" : "Reduced", message };
 }
 
-function cutOff(cut: readonly PodCutOff[], reporting: number, redis: RedisSpec): Judgement {
+function cutOff(cut: readonly PodCutOff[], reporting: number, observed: Observed): Judgement {
   const [first] = cut;
   const names = cut
     .slice(0, 3)
@@ -111,7 +114,7 @@ function cutOff(cut: readonly PodCutOff[], reporting: number, redis: RedisSpec):
   const who = `${cut.length} of ${reporting} pods are cut off from Redis (${names}): ${first?.problem ?? ""}`;
   if (cut.length >= Math.min(reporting, MAX_NAMED)) {
     const stay = "as all of them are, it is Redis or the way to it; pods stay up and keep their clients";
-    return no("Unreachable", `${who}; ${stay}: ${redisHint(redis)}`);
+    return no("Unreachable", `${who}; ${stay}: ${redisHint(observed.cluster.spec.redis)}${lack(observed)}`);
   }
   const fix = `the others reach Redis, so look at the nodes and the network of these`;
   const next =
@@ -119,12 +122,6 @@ function cutOff(cut: readonly PodCutOff[], reporting: number, redis: RedisSpec):
       ? `it is replaced by the ordinary drain when it was cut off for ${REPLACE_AFTER_SECONDS} s`
       : "none is replaced while more than one is cut off";
   return no("PodsCutOff", `${who}; ${fix}; ${next}`);
-}
-
-function redisHint(redis: RedisSpec): string {
-  if (redis.type === "managed") return "see the pod and the volume of the managed Redis";
-  const { name, key } = redis.urlSecretRef;
-  return `check the URL in Secret "${name}" (key "${key}") and that the network lets pods reach it`;
 }
 
 function no(reason: string, message: string): Judgement {

@@ -13,6 +13,7 @@ import { childMeta } from "./labels.ts";
 import type { Manifest } from "./manifest.ts";
 import { names } from "./names.ts";
 import { optionalDirectories, paths, tokenKeyFile } from "./paths.ts";
+import { redisBroker } from "./redis-access.ts";
 
 /** Longest prefix a gateway accepts. */
 const MAX_PREFIX_LENGTH = 64;
@@ -23,18 +24,15 @@ function redisPrefix(namespace: string, name: string): string {
   return readable.length <= MAX_PREFIX_LENGTH ? readable : `belay:${stableHash(readable)}:`;
 }
 
-function gatewayConfig({ metadata: { namespace, name }, spec }: RealtimeCluster): GatewayConfig {
+function gatewayConfig(cluster: RealtimeCluster): GatewayConfig {
+  const { metadata, spec } = cluster;
+  const { namespace, name } = metadata;
   const channelsSection = channels(spec);
   return {
     control: { tokenFile: paths.controlToken },
     auth: authConfig(spec.auth),
     api: apiConfig(spec.api),
-    broker: {
-      type: "redis",
-      urlFile: paths.redisUrl,
-      prefix: redisPrefix(namespace, name),
-      ...(spec.redis.type === "external" && spec.redis.durability && { durability: spec.redis.durability }),
-    },
+    broker: redisBroker(cluster, redisPrefix(namespace, name)),
     drain: { ratePerSecond: spec.drain.ratePerSecond, deadlineSeconds: spec.drain.deadlineSeconds },
     ...(channelsSection && { channels: channelsSection }),
     ...(spec.hooks && { hooks: hooksConfig(spec.hooks) }),

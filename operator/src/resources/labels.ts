@@ -2,7 +2,7 @@ import { CLUSTER_LABEL, COMPONENT_LABEL, REVISION_LABEL, TRAFFIC_LABEL } from "@
 import type { RealtimeCluster } from "../api/v1alpha1/realtime-cluster.ts";
 import type { ObjectMeta, OwnerReference } from "../kube/kube-client.ts";
 
-export type Component = "gateway" | "redis";
+export type Component = "gateway" | "redis" | "redis-node" | "sentinel";
 type Labels = Readonly<Record<string, string>>;
 
 /** What a selector may use: never changes for a component of a cluster. */
@@ -13,7 +13,7 @@ export function selectorLabels(cluster: string, component: Component): Labels {
 export function childLabels(cluster: string, component: Component): Labels {
   return {
     ...selectorLabels(cluster, component),
-    "app.kubernetes.io/name": component === "gateway" ? "belay-gateway" : "belay-redis",
+    "app.kubernetes.io/name": `belay-${component}`,
     "app.kubernetes.io/instance": cluster,
     "app.kubernetes.io/component": component,
     "app.kubernetes.io/managed-by": "belay",

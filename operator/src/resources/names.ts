@@ -13,4 +13,7 @@ export const names = {
   revision: (cluster: string, revision: string): string => `${cluster}-${revision}`,
   /** StatefulSet, Service, ConfigMap, Secret and NetworkPolicy of the managed Redis. */
   redis: (cluster: string): string => `${cluster}-redis`,
+  /** The same of a managed Redis with Sentinel. At most 52 characters: the controller of StatefulSets makes labels of them. */
+  redisNodes: (cluster: string): string => `${cluster}-redis-nodes`,
+  sentinels: (cluster: string): string => `${cluster}-sentinels`,
 } as const;

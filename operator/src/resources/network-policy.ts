@@ -1,15 +1,13 @@
 import type { RealtimeCluster } from "../api/v1alpha1/realtime-cluster.ts";
-import { childMeta, selectorLabels } from "./labels.ts";
+import { childMeta, type Component, selectorLabels } from "./labels.ts";
 import type { Blueprint, Manifest } from "./manifest.ts";
 import { names } from "./names.ts";
-import { REDIS_PORT } from "./redis.ts";
+import { REDIS_PORT } from "./redis-pod.ts";
+import { SENTINEL_PORT } from "./sentinel-topology.ts";
 
 /** Clients from anywhere; the control port for the operator only. Kubelet's probes are exempt by specification. */
 export function gatewayNetworkPolicy({ cluster, installation }: Blueprint): Manifest {
   const { name } = cluster.metadata;
-  const operator = {
-    namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": installation.operatorNamespace } },
-  };
   return {
     apiVersion: "networking.k8s.io/v1",
     kind: "NetworkPolicy",
@@ -19,25 +17,52 @@ export function gatewayNetworkPolicy({ cluster, installation }: Blueprint): Mani
       policyTypes: ["Ingress"],
       ingress: [
         { ports: [{ port: "client", protocol: "TCP" }] },
-        { from: [operator], ports: [{ port: "control", protocol: "TCP" }] },
+        { from: [operatorOf(installation)], ports: [{ port: "control", protocol: "TCP" }] },
       ],
     },
   };
 }
 
-export function redisNetworkPolicy(cluster: RealtimeCluster): Manifest {
-  const { name } = cluster.metadata;
+/** The operator changes the password. */
+export function redisNetworkPolicy({ cluster, installation }: Blueprint): Manifest {
+  return redisPolicy(cluster, names.redis(cluster.metadata.name), "redis", ["gateway", operatorOf(installation)]);
+}
+
+function operatorOf({ operatorNamespace }: Blueprint["installation"]): Readonly<Record<string, unknown>> {
+  return { namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": operatorNamespace } } };
+}
+
+/** Replicas follow the primary, sentinels watch all. */
+export function redisNodesNetworkPolicy(cluster: RealtimeCluster): Manifest {
+  const from = ["gateway", "redis-node", "sentinel"] as const;
+  return redisPolicy(cluster, names.redisNodes(cluster.metadata.name), "redis-node", from);
+}
+
+/** Gateways and Redis servers ask who is primary. */
+export function sentinelNetworkPolicy(cluster: RealtimeCluster): Manifest {
+  const from = ["gateway", "redis-node", "sentinel"] as const;
+  return redisPolicy(cluster, names.sentinels(cluster.metadata.name), "sentinel", from);
+}
+
+function redisPolicy(
+  cluster: RealtimeCluster,
+  name: string,
+  component: Exclude<Component, "gateway">,
+  from: readonly (Component | Readonly<Record<string, unknown>>)[],
+): Manifest {
+  const selector = (each: Component): object => ({ matchLabels: selectorLabels(cluster.metadata.name, each) });
+  const port = component === "sentinel" ? SENTINEL_PORT : REDIS_PORT;
   return {
     apiVersion: "networking.k8s.io/v1",
     kind: "NetworkPolicy",
-    metadata: childMeta(cluster, names.redis(name), "redis"),
+    metadata: childMeta(cluster, name, component),
     spec: {
-      podSelector: { matchLabels: selectorLabels(name, "redis") },
+      podSelector: selector(component),
       policyTypes: ["Ingress"],
       ingress: [
         {
-          from: [{ podSelector: { matchLabels: selectorLabels(name, "gateway") } }],
-          ports: [{ port: REDIS_PORT, protocol: "TCP" }],
+          from: from.map((each) => (typeof each === "string" ? { podSelector: selector(each) } : each)),
+          ports: [{ port, protocol: "TCP" }],
         },
       ],
     },

@@ -8,7 +8,8 @@ import type { RealtimeCluster } from "../api/v1alpha1/realtime-cluster.ts";
 import { childLabels, selectorLabels } from "./labels.ts";
 import type { Blueprint } from "./manifest.ts";
 import { names } from "./names.ts";
-import { directories, optionalDirectories, paths, tokenKeyFile } from "./paths.ts";
+import { directories, optionalDirectories, paths, redisFile, tokenKeyFile } from "./paths.ts";
+import { type RedisFile, redisFiles } from "./redis-access.ts";
 import { containerSecurity, NON_ROOT_ID, podSecurity } from "./security.ts";
 
 export interface PodTemplate {
@@ -68,7 +69,8 @@ function templateWithoutRevision(blueprint: Blueprint): PodTemplate {
   };
 }
 
-function container({ cluster: { spec }, installation }: Blueprint, revision: string): object {
+function container({ cluster, installation }: Blueprint, revision: string): object {
+  const { spec } = cluster;
   return {
     name: "gateway",
     image: spec.image ?? installation.gatewayImage,
@@ -107,14 +109,19 @@ function container({ cluster: { spec }, installation }: Blueprint, revision: str
       timeoutSeconds: 5,
       failureThreshold: 6,
     },
-    volumeMounts: Object.entries(mounts(spec)).map(([name, mountPath]) => ({ name, mountPath, readOnly: true })),
+    volumeMounts: Object.entries(mounts(cluster)).map(([name, mountPath]) => ({ name, mountPath, readOnly: true })),
   };
 }
 
 /** Volume → directory. */
-function mounts({ api, auth, tls, hooks }: RealtimeCluster["spec"]): Readonly<Record<string, string>> {
+function mounts(cluster: RealtimeCluster): Readonly<Record<string, string>> {
+  const { api, auth, tls, hooks } = cluster.spec;
+  const { pod, ...others } = directories;
   return {
-    ...directories,
+    ...others,
+    // Before "pod": another order would be another revision of gateways that are as they should be.
+    ...(redisFiles(cluster).length > 0 && { redis: optionalDirectories.redis }),
+    pod,
     ...(tokenFiles(auth).length > 0 && { "token-keys": optionalDirectories.tokenKeys }),
     ...(tls?.secretRef && { tls: optionalDirectories.tls }),
     ...(api?.keys && { "api-keys": optionalDirectories.apiKeys }),
@@ -122,9 +129,10 @@ function mounts({ api, auth, tls, hooks }: RealtimeCluster["spec"]): Readonly<Re
   };
 }
 
-function volumes({ metadata: { name }, spec }: RealtimeCluster): readonly object[] {
+function volumes(cluster: RealtimeCluster): readonly object[] {
+  const { spec } = cluster;
+  const { name } = cluster.metadata;
   const { hmacSecretRef } = spec.auth;
-  const redis = spec.redis.type === "external" ? spec.redis.urlSecretRef : { name: names.redis(name), key: "url" };
   return [
     { name: "config", configMap: { name: names.config(name) } },
     secretVolume("keys", names.keys(name), [
@@ -134,7 +142,7 @@ function volumes({ metadata: { name }, spec }: RealtimeCluster): readonly object
     secretVolume("auth", hmacSecretRef?.name ?? names.keys(name), [
       { key: hmacSecretRef?.key ?? "hmac", path: "hmac" },
     ]),
-    secretVolume("redis", redis.name, [{ key: redis.key, path: "url" }]),
+    ...redisVolume(redisFiles(cluster)),
     {
       name: "pod",
       downwardAPI: { items: [{ path: "labels", fieldRef: { fieldPath: "metadata.labels" } }] },
@@ -159,6 +167,23 @@ function secretVolume(
   items: readonly { readonly key: string; readonly path: string }[],
 ): object {
   return { name: volume, secret: { secretName, defaultMode: SECRET_MODE, items } };
+}
+
+/** A plain volume where one Secret holds everything, as it does for a URL. */
+function redisVolume(files: readonly RedisFile[]): readonly object[] {
+  const [first] = files;
+  if (first === undefined) return [];
+  if (files.every(({ secret }) => secret.name === first.secret.name)) {
+    const items = files.map(({ path, secret: { key } }) => ({ key, path: inVolume(path) }));
+    return [secretVolume("redis", first.secret.name, items)];
+  }
+  const sources = files.map(({ path, secret }) => projectedFile(secret, inVolume(path)));
+  return [{ name: "redis", projected: { defaultMode: SECRET_MODE, sources } }];
+}
+
+function inVolume(file: RedisFile["path"]): string {
+  const path = redisFile[file];
+  return path.slice(path.lastIndexOf("/") + 1);
 }
 
 function tokenFiles({ keys = [], caSecretRef }: AuthSpec): readonly SecretKeyRef[] {

@@ -1,5 +1,6 @@
 import type { HooksSpec } from "../api/v1alpha1/gen/types.ts";
 import type { RealtimeCluster } from "../api/v1alpha1/realtime-cluster.ts";
+import { redisFiles } from "./redis-access.ts";
 
 /** A Secret of the user's that the pods mount. */
 export interface SecretReference {
@@ -10,9 +11,9 @@ export interface SecretReference {
 }
 
 /** Secrets that must exist before a pod can start. */
-export function referencedSecrets({ spec }: RealtimeCluster): readonly SecretReference[] {
-  const redis =
-    spec.redis.type === "external" ? [{ field: "spec.redis.urlSecretRef", ...spec.redis.urlSecretRef }] : [];
+export function referencedSecrets(cluster: RealtimeCluster): readonly SecretReference[] {
+  const { spec } = cluster;
+  const redis = redisFiles(cluster).flatMap(({ field, secret }) => (field === undefined ? [] : [{ field, ...secret }]));
   const hmac =
     spec.auth.hmacSecretRef === undefined ? [] : [{ field: "spec.auth.hmacSecretRef", ...spec.auth.hmacSecretRef }];
   const keys = (spec.auth.keys ?? []).map(({ secretRef }, at) => ({

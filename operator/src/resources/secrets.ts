@@ -3,6 +3,7 @@ import type { RealtimeCluster } from "../api/v1alpha1/realtime-cluster.ts";
 import { childMeta, type Component } from "./labels.ts";
 import type { Manifest } from "./manifest.ts";
 import { names } from "./names.ts";
+import { redisAuth, redisUrl } from "./redis-password.ts";
 
 /** A Secret with values to be generated: `values` turns random text into what is stored under each key. */
 export interface GeneratedSecret {
@@ -24,16 +25,27 @@ export function generatedSecrets({ metadata: { name, namespace }, spec }: Realti
     derived: nothing,
   };
   if (spec.redis.type !== "managed") return [keys];
+  if (spec.redis.mode === "sentinel") return [keys, redisNodesSecret(name)];
   const redis: GeneratedSecret = {
     name: names.redis(name),
     component: "redis",
     randomKeys: ["password"],
     derived: ({ password = "" }) => ({
-      url: `redis://:${password}@${names.redis(name)}.${namespace}.svc:6379`,
-      "auth.conf": `requirepass ${password}\n`,
+      url: redisUrl({ name, namespace }, password, 0),
+      "auth.conf": redisAuth([password]),
     }),
   };
   return [keys, redis];
+}
+
+/** One password for servers, replicas and sentinels. */
+function redisNodesSecret(name: string): GeneratedSecret {
+  return {
+    name: names.redisNodes(name),
+    component: "redis-node",
+    randomKeys: ["password"],
+    derived: ({ password = "" }) => ({ "auth.conf": `requirepass ${password}\nmasterauth ${password}\n` }),
+  };
 }
 
 /** Keys that must be there for the Secret to be complete. */

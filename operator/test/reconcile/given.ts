@@ -3,6 +3,7 @@ import { FakeClock, MemoryKube } from "@belay/testkit";
 import type { RealtimeClusterObject } from "../../src/api/v1alpha1/realtime-cluster.ts";
 import type { RealtimeClusterStatus } from "../../src/api/v1alpha1/gen/types.ts";
 import { StatusWriter } from "../../src/apply/status-writer.ts";
+import { PasswordChange } from "../../src/apply/password-change.ts";
 import { Writer } from "../../src/apply/writer.ts";
 import { reconcile, type Reconciler } from "../../src/controller/reconcile.ts";
 import type { KubeObject, Resource } from "../../src/kube/kube-client.ts";
@@ -28,6 +29,9 @@ export class Given {
   readonly reconciler: Reconciler;
   #random = 0;
 
+  /** What the Redis at an address is told its passwords are. */
+  redis: (ip: string, passwords: readonly string[]) => Promise<void> = () => Promise.resolve();
+
   constructor() {
     const { kube, clock, stores } = this;
     this.reconciler = {
@@ -45,6 +49,11 @@ export class Given {
       },
       appliers: {
         writer: new Writer({ client: kube, randomText: () => `random-${this.#random++}` }),
+        passwords: new PasswordChange({
+          client: kube,
+          randomText: () => `random-${this.#random++}`,
+          setPasswords: (ip, passwords) => this.redis(ip, passwords),
+        }),
         drains: { send: () => Promise.resolve() },
         controlToken: () => "token",
       },

@@ -257,6 +257,7 @@ export class SimulatedCluster {
         return this.#applyChild(action.child.manifest);
       case "delete":
         return this.#delete(action);
+      case "change-password":
       case "generate-secret":
       case "restore-template":
       case "write-replicas":
@@ -358,7 +359,7 @@ export class SimulatedCluster {
       references: [],
       autoscaler: undefined,
       metricsApi: { state: "off", message: "" },
-      redisReadyPods: 1,
+      redisPods: [{ name: "chat-redis-0", isSentinel: false, ip: "198.18.0.9", ready: true, problem: "" }],
       connections: desiredReplicas(cluster),
       nodeAddress: undefined,
       term: this.#term,

@@ -46,6 +46,8 @@ export interface ProbeReport {
 export interface ConfigReport {
   /** {@link configHash} of the text of the file. */
   readonly hash: string;
+  /** What stands behind `#` in the Redis URL that new connections use; absent where nothing does. */
+  readonly redisVersion?: string;
   /** Absent while the newest file is the one that runs. */
   readonly refused?: ConfigRefusal;
 }

@@ -17,4 +17,16 @@ export const invalidChanges: readonly {
     to: { redis: { type: "managed", persistence: { size: "2Gi" } } },
     refusal: "redis.persistence cannot be changed later",
   },
+  {
+    title: "one Redis that is to become three",
+    from: {},
+    to: { redis: { type: "managed", mode: "sentinel" } },
+    refusal: "redis.mode cannot be changed later",
+  },
+  {
+    title: "three Redis that are to become one",
+    from: { redis: { type: "managed", mode: "sentinel" } },
+    to: { redis: { type: "managed", mode: "standalone" } },
+    refusal: "redis.mode cannot be changed later",
+  },
 ];

@@ -1,6 +1,7 @@
 import { invalidHooks } from "./invalid-hooks.ts";
 import { invalidInboxes } from "./invalid-inboxes.ts";
 import { invalidLimits } from "./invalid-limits.ts";
+import { invalidRedis } from "./invalid-redis.ts";
 
 /** RealtimeClusters that the API server must refuse, each with a part of the refusal a person would read. */
 
@@ -97,7 +98,7 @@ export const invalidClusters: readonly InvalidCluster[] = [
   {
     title: "an external Redis without a Secret",
     spec: { redis: { type: "external" } },
-    refusal: "type external needs urlSecretRef",
+    refusal: "an external Redis needs either urlSecretRef or sentinel",
   },
   {
     title: "a managed Redis with a URL",
@@ -278,6 +279,7 @@ export const invalidClusters: readonly InvalidCluster[] = [
     spec: { namespaces: [{ name: "chat", payload: { sanitize: [{ path: "/text", allowedTags: ["script"] }] } }] },
     refusal: "spec.namespaces[0].payload.sanitize[0].allowedTags[0]: Unsupported value",
   },
+  ...invalidRedis,
   ...invalidHooks,
   ...invalidInboxes,
   {

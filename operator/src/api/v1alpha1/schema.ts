@@ -5,14 +5,15 @@
 import { z } from "zod";
 import { annotationMap, objectName, rules } from "../fields.ts";
 import { api } from "./api-schema.ts";
-import { auth, secretKeyRef } from "./auth-schema.ts";
+import { auth } from "./auth-schema.ts";
 import { autoscaling } from "./autoscaling-schema.ts";
-import { gateway, resources, storage } from "./gateway-schema.ts";
+import { gateway } from "./gateway-schema.ts";
 import { hooks } from "./hooks-schema.ts";
 import { inbox, inboxRule } from "./inbox-schema.ts";
 import { limits } from "./limits-schema.ts";
 import { namespaces, unprefixed } from "./namespaces-schema.ts";
 import type { RealtimeClusterSpec } from "./gen/types.ts";
+import { redis } from "./redis-schema.ts";
 import { proxies, tls, transports } from "./transports-schema.ts";
 
 const service = z
@@ -33,40 +34,6 @@ const service = z
       "!has(self.nodePort) || self.type != 'ClusterIP'",
       "service.nodePort needs service.type NodePort or LoadBalancer",
     ]),
-  });
-
-const redis = z
-  .discriminatedUnion("type", [
-    z.strictObject({
-      type: z.literal("managed"),
-      persistence: storage.exactOptional().describe("Keep Redis' data on a volume; without it a restart begins empty."),
-      resources: resources.exactOptional().describe("Resources of the Redis container."),
-    }),
-    z.strictObject({
-      type: z.literal("external"),
-      urlSecretRef: secretKeyRef("url").describe(
-        "Secret with the URL: redis://user:password@host:6379/0 or rediss://…",
-      ),
-      durability: z
-        .enum(["fast", "replicated"])
-        .exactOptional()
-        .describe(
-          "fast: publications are delivered as they are written; after a failover clients load their state anew. replicated: publishers and subscribers wait for the replicas, and histories outlive a failover; gateways must reach the replicas. Absent: fast.",
-        ),
-    }),
-  ])
-  .meta({
-    typeName: "RedisSpec",
-    ...rules(
-      [
-        "self.type != 'managed' || oldSelf.type != 'managed' || has(self.persistence) == has(oldSelf.persistence)",
-        "redis.persistence cannot be added or removed later: create another RealtimeCluster, or switch to an external Redis first",
-      ],
-      [
-        "!has(self.persistence) || !has(oldSelf.persistence) || self.persistence == oldSelf.persistence",
-        "redis.persistence cannot be changed later: create another RealtimeCluster, or switch to an external Redis first",
-      ],
-    ),
   });
 
 const drain = z

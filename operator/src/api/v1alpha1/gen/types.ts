@@ -155,6 +155,15 @@ export interface StorageSpec {
   readonly storageClassName?: string;
 }
 
+export interface RedisFailoverSpec {
+  /** Whether two Redis pods, or two sentinels, may share a node where there is no other. Absent: preferred. */
+  readonly antiAffinity?: "preferred" | "required";
+  /** Milliseconds of silence after which a Redis is held to be dead. Absent: 5000. */
+  readonly downAfterMs?: number;
+  /** Replicas that must follow the primary for it to take writes. 0: it goes on alone, also when it was cut off. Absent: 1. */
+  readonly minReplicasToWrite?: number;
+}
+
 export interface SecretKeyRef {
   /** Name of a Secret in the same namespace. */
   readonly name: string;
@@ -162,18 +171,50 @@ export interface SecretKeyRef {
   readonly key: string;
 }
 
+export interface RedisAddressSpec {
+  /** Name or address. */
+  readonly host: string;
+  /** Port. */
+  readonly port: number;
+}
+
+export interface RedisSentinelSpec {
+  /** Name by which the sentinels know the primary. */
+  readonly masterName: string;
+  /** The sentinels; one that answers is enough. */
+  readonly nodes: readonly RedisAddressSpec[];
+  /** Secret with the ACL user; Redis' default user when absent. */
+  readonly usernameSecretRef?: SecretKeyRef;
+  /** Secret with the password. */
+  readonly passwordSecretRef?: SecretKeyRef;
+  /** Connect by TLS, to Redis and to the sentinels. Absent: no. */
+  readonly tls?: boolean;
+  /** Secret with the ACL user for the sentinels. */
+  readonly sentinelUsernameSecretRef?: SecretKeyRef;
+  /** Secret with the password for the sentinels. */
+  readonly sentinelPasswordSecretRef?: SecretKeyRef;
+}
+
 export type RedisSpec = {
     readonly type: "managed";
+    /** One Redis, or three with three sentinels that promote another when the primary dies. Absent: standalone. */
+    readonly mode?: "standalone" | "sentinel";
     /** Keep Redis' data on a volume; without it a restart begins empty. */
     readonly persistence?: StorageSpec;
-    /** Resources of the Redis container. */
+    /** Resources of each Redis container. */
     readonly resources?: ResourceSpec;
+    /** Another number makes another password. Gateways change to it without losing a connection; then the old one ends. Only mode standalone. */
+    readonly passwordVersion?: number;
+    /** Settings of mode sentinel. */
+    readonly failover?: RedisFailoverSpec;
   } | {
     readonly type: "external";
-    /** Secret with the URL: redis://user:password@host:6379/0 or rediss://… */
-    readonly urlSecretRef: SecretKeyRef;
-    /** fast: publications are delivered as they are written; after a failover clients load their state anew. replicated: publishers and subscribers wait for the replicas, and histories outlive a failover; gateways must reach the replicas. Absent: fast. */
-    readonly durability?: "fast" | "replicated";
+    /** One Redis: Secret with the URL, redis://user:password@host:6379/0 or rediss://… */
+    readonly urlSecretRef?: SecretKeyRef;
+    /** A primary that Sentinel finds and replaces. */
+    readonly sentinel?: RedisSentinelSpec;
+    /** Secret with the certificates of authorities to trust for TLS, PEM; the system's when absent. */
+    readonly caSecretRef?: SecretKeyRef;
   };
 
 export interface TokenKeySpec {
@@ -275,7 +316,7 @@ export interface ApiSpec {
     /** Secret that holds the key. A changed value is used without a restart. */
     readonly secretRef: SecretKeyRef;
     /** Methods that the key may call; all when absent. */
-    readonly methods?: readonly ("publish" | "broadcast" | "inbox_send" | "subscribe" | "unsubscribe" | "disconnect" | "refresh" | "revoke" | "block" | "unblock" | "presence" | "presence_stats" | "history" | "history_remove" | "channels" | "info")[];
+    readonly methods?: readonly ("publish" | "broadcast" | "subscribe" | "unsubscribe" | "disconnect" | "refresh" | "revoke" | "block" | "unblock" | "presence" | "presence_stats" | "history" | "history_remove" | "channels" | "info")[];
     /** Channels that the key may name, with * and ? as in a file name; all when absent. Methods that name no channel must then be listed in methods. */
     readonly channels?: readonly string[];
     /** Requests with this key over all pods, as many of them at once; no limit when absent. A batch is one request. */
@@ -360,8 +401,6 @@ export interface NamespaceSpec {
   readonly tagsFilter: boolean;
   /** What may be published. */
   readonly payload: PayloadSpec;
-  /** What is published goes into the inbox of each user that the channel lists behind #, and who subscribes reads the own inbox. Needs spec.inbox. */
-  readonly inbox?: boolean;
   /** RE2 expressions; a channel's name, without prefix and users, must fit one of them. Absent: any name. */
   readonly namePatterns?: readonly string[];
   /** Subscribers of one channel on one pod. */
@@ -391,23 +430,12 @@ export interface UnprefixedSpec {
   readonly tagsFilter: boolean;
   /** What may be published. */
   readonly payload: PayloadSpec;
-  /** What is published goes into the inbox of each user that the channel lists behind #, and who subscribes reads the own inbox. Needs spec.inbox. */
-  readonly inbox?: boolean;
   /** RE2 expressions; a channel's name, without prefix and users, must fit one of them. Absent: any name. */
   readonly namePatterns?: readonly string[];
   /** Subscribers of one channel on one pod. */
   readonly maxSubscribers?: number;
   /** Which hooks of the application are asked. */
   readonly hooks: NamespaceHooksSpec;
-}
-
-export interface InboxSpec {
-  /** Turned off, nothing is put into inboxes and none is opened; what is in them stays until its time is over. */
-  readonly enabled: boolean;
-  /** Messages kept for one user; of more the oldest go first. */
-  readonly size: number;
-  /** How long a message is kept. */
-  readonly ttlSeconds: number;
 }
 
 export interface HookSpec {
@@ -521,8 +549,6 @@ export interface RealtimeClusterSpec {
   readonly namespaces?: readonly NamespaceSpec[];
   /** Channels without a prefix. Absent: everybody connected may subscribe and publish, nothing is kept. */
   readonly unprefixed?: UnprefixedSpec;
-  /** Inboxes: messages that wait for a user who is not there. Absent: there are none. */
-  readonly inbox?: InboxSpec;
   /** Webhooks: what your application is asked, and where. */
   readonly hooks?: HooksSpec;
   /** Let a HorizontalPodAutoscaler write replicas by open connections. */
