@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { Server } from "node:http";
 import { CLOSE } from "@belay/protocol";
 import type { ConfigReport } from "@belay/protocol/control";
-import { type Adapters, openAdapters, withNewestLogin } from "./adapters.ts";
+import { type Adapters, openAdapters } from "./adapters.ts";
 import { assembleClientPort } from "./assemble-client-port.ts";
 import { type AssembledServices, assembleServices } from "./assemble-services.ts";
 import type { BrokerEvents } from "./broker/broker.ts";
