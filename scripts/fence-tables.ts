@@ -112,7 +112,7 @@ function prefixed(workspace: string, imports: Layer["imports"]): Layer["imports"
  */
 export const layers: readonly Layer[] = [
   gateway("entry", /(main|stop-signal|dev|dev-\w+|index|internal)\.ts$/, "all"),
-  gateway("app", /(app|assemble-client-port|assemble-services|adapters|client-port|gateway)\.ts$/, [
+  gateway("app", /(app|assemble-client-port|assemble-metrics|assemble-services|adapters|client-port|gateway)\.ts$/, [
     "access",
     "api",
     "api keys",

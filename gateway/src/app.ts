@@ -5,6 +5,7 @@ import { CLOSE } from "@belay/protocol";
 import type { ConfigReport } from "@belay/protocol/control";
 import { type Adapters, openAdapters } from "./adapters.ts";
 import { assembleClientPort } from "./assemble-client-port.ts";
+import { assembleMetrics } from "./assemble-metrics.ts";
 import { type AssembledServices, assembleServices } from "./assemble-services.ts";
 import type { BrokerEvents } from "./broker/broker.ts";
 import type { ClientPort } from "./client-port.ts";
@@ -18,14 +19,13 @@ import type { Addresses, Gateway, GatewayDeps } from "./gateway.ts";
 import { handle } from "./handlers/index.ts";
 import { NamespaceFollower } from "./handlers/follow-namespaces.ts";
 import { obeyRevocations } from "./handlers/obey-revocations.ts";
-import { certificateEnd } from "./config/certificate.ts";
 import { takeoverEvents } from "./handlers/obey-takeovers.ts";
 import { obeyClientControl } from "./handlers/obey-client-control.ts";
 import { describeNode } from "./node/describe-node.ts";
 import { controlRoutes } from "./http/control-server.ts";
 import { healthRoutes } from "./http/health.ts";
 import { closeServer, createHttpServer, listen, type Route } from "./http/http-server.ts";
-import { Metrics } from "./http/metrics.ts";
+import type { Metrics } from "./http/metrics.ts";
 import { tellJoinLeave } from "./hub/join-leave.ts";
 import type { NodeState } from "./node/load.ts";
 import type { Settings, SettingsSource } from "./settings.ts";
@@ -86,7 +86,15 @@ class GatewayApp implements Gateway {
       connectionsOf: (user) => this.#services.hub.clientsOf(user),
       connections: () => this.#table.open,
     });
-    this.#metrics = this.#createMetrics();
+    this.#metrics = assembleMetrics({
+      settings,
+      clock,
+      adapters: this.#adapters,
+      services: this.#services,
+      table: this.#table,
+      outbox: this.#outboxCounters,
+      isDraining: () => this.#drainer.isRequested,
+    });
     this.#clientPort = assembleClientPort({
       settings,
       deps,
@@ -255,37 +263,6 @@ class GatewayApp implements Gateway {
       },
       onClosed: (connection) => this.#table.remove(connection),
     };
-  }
-
-  #createMetrics(): Metrics {
-    const { broker, registry } = this.#adapters;
-    return new Metrics({
-      clock: this.#deps.clock,
-      redis: () => this.#adapters.redisHealth?.report(),
-      connections: () => this.#table.size,
-      connectionsBy: (transport) => this.#table.sizeOf(transport),
-      certificateEnd: () => {
-        const { certificate } = this.#settings.current;
-        return certificate === undefined ? undefined : certificateEnd(certificate);
-      },
-      clients: () => this.#services.hub.clientCount,
-      channels: () => this.#services.hub.channelCount,
-      isBrokerConnected: () => broker.connected,
-      isEvicting: () => broker.evictionRisk !== undefined,
-      isLeaseHeld: () => registry.leaseHeld,
-      isDraining: () => this.#drainer.isRequested,
-      isConfigRefused: () => this.#settings.refusal !== undefined,
-      namespaces: () => this.#settings.current.channels.names.length,
-      tokenKeys: () => this.#services.verifier.keyCount,
-      revocations: () => this.#services.revocations.size,
-      bans: () => this.#services.bans.size,
-      linesSent: () => this.#outboxCounters.lines,
-      writes: () => this.#outboxCounters.writes,
-      bytesSent: () => this.#outboxCounters.bytes,
-      linesLeftOut: () => this.#outboxCounters.leftOut,
-      hookBreakers: () => this.#services.hooks.breakers,
-      inboxes: () => this.#services.inbox.openCount,
-    });
   }
 
   /** Makes connections. Their number in logs is not their session: who knows that may speak for the client. */

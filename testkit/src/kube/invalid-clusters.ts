@@ -1,3 +1,4 @@
+import { invalidApiKeys } from "./invalid-api-keys.ts";
 import { invalidHooks } from "./invalid-hooks.ts";
 import { invalidInboxes } from "./invalid-inboxes.ts";
 import { invalidLimits } from "./invalid-limits.ts";
@@ -282,17 +283,8 @@ export const invalidClusters: readonly InvalidCluster[] = [
   ...invalidRedis,
   ...invalidHooks,
   ...invalidInboxes,
-  {
-    title: "an API key for an unknown method",
-    spec: { api: { keys: [{ name: "a", secretRef: { name: "a" }, methods: ["dance"] }] } },
-    refusal: "spec.api.keys[0].methods[0]: Unsupported value",
-  },
+  ...invalidApiKeys,
   ...invalidLimits,
-  {
-    title: "two API keys of one name",
-    spec: { api: { keys: [1, 2].map(() => ({ name: "a", secretRef: { name: "a" } })) } },
-    refusal: "api.keys must have different names",
-  },
   {
     title: "a name that is too long",
     name: "a".repeat(41),

@@ -108,12 +108,12 @@ const external = z.strictObject({
   caSecretRef: secretKeyRef("ca.crt")
     .exactOptional()
     .describe("Secret with the certificates of authorities to trust for TLS, PEM; the system's when absent."),
-      durability: z
-        .enum(["fast", "replicated"])
-        .exactOptional()
-        .describe(
-          "fast: publications are delivered as they are written; after a failover clients load their state anew. replicated: publishers and subscribers wait for the replicas, and histories outlive a failover; gateways must reach the replicas. Absent: fast.",
-        ),
+  durability: z
+    .enum(["fast", "replicated"])
+    .exactOptional()
+    .describe(
+      "fast: publications are delivered as they are written; after a failover clients load their state anew. replicated: publishers and subscribers wait for the replicas, and histories outlive a failover; gateways must reach the replicas. Absent: fast.",
+    ),
 });
 
 const LATER = "create another RealtimeCluster, or switch to an external Redis first";

@@ -215,6 +215,8 @@ export type RedisSpec = {
     readonly sentinel?: RedisSentinelSpec;
     /** Secret with the certificates of authorities to trust for TLS, PEM; the system's when absent. */
     readonly caSecretRef?: SecretKeyRef;
+    /** fast: publications are delivered as they are written; after a failover clients load their state anew. replicated: publishers and subscribers wait for the replicas, and histories outlive a failover; gateways must reach the replicas. Absent: fast. */
+    readonly durability?: "fast" | "replicated";
   };
 
 export interface TokenKeySpec {
@@ -316,7 +318,7 @@ export interface ApiSpec {
     /** Secret that holds the key. A changed value is used without a restart. */
     readonly secretRef: SecretKeyRef;
     /** Methods that the key may call; all when absent. */
-    readonly methods?: readonly ("publish" | "broadcast" | "subscribe" | "unsubscribe" | "disconnect" | "refresh" | "revoke" | "block" | "unblock" | "presence" | "presence_stats" | "history" | "history_remove" | "channels" | "info")[];
+    readonly methods?: readonly ("publish" | "broadcast" | "inbox_send" | "subscribe" | "unsubscribe" | "disconnect" | "refresh" | "revoke" | "block" | "unblock" | "presence" | "presence_stats" | "history" | "history_remove" | "channels" | "info")[];
     /** Channels that the key may name, with * and ? as in a file name; all when absent. Methods that name no channel must then be listed in methods. */
     readonly channels?: readonly string[];
     /** Requests with this key over all pods, as many of them at once; no limit when absent. A batch is one request. */
@@ -401,6 +403,8 @@ export interface NamespaceSpec {
   readonly tagsFilter: boolean;
   /** What may be published. */
   readonly payload: PayloadSpec;
+  /** What is published goes into the inbox of each user that the channel lists behind #, and who subscribes reads the own inbox. Needs spec.inbox. */
+  readonly inbox?: boolean;
   /** RE2 expressions; a channel's name, without prefix and users, must fit one of them. Absent: any name. */
   readonly namePatterns?: readonly string[];
   /** Subscribers of one channel on one pod. */
@@ -430,12 +434,23 @@ export interface UnprefixedSpec {
   readonly tagsFilter: boolean;
   /** What may be published. */
   readonly payload: PayloadSpec;
+  /** What is published goes into the inbox of each user that the channel lists behind #, and who subscribes reads the own inbox. Needs spec.inbox. */
+  readonly inbox?: boolean;
   /** RE2 expressions; a channel's name, without prefix and users, must fit one of them. Absent: any name. */
   readonly namePatterns?: readonly string[];
   /** Subscribers of one channel on one pod. */
   readonly maxSubscribers?: number;
   /** Which hooks of the application are asked. */
   readonly hooks: NamespaceHooksSpec;
+}
+
+export interface InboxSpec {
+  /** Turned off, nothing is put into inboxes and none is opened; what is in them stays until its time is over. */
+  readonly enabled: boolean;
+  /** Messages kept for one user; of more the oldest go first. */
+  readonly size: number;
+  /** How long a message is kept. */
+  readonly ttlSeconds: number;
 }
 
 export interface HookSpec {
@@ -549,6 +564,8 @@ export interface RealtimeClusterSpec {
   readonly namespaces?: readonly NamespaceSpec[];
   /** Channels without a prefix. Absent: everybody connected may subscribe and publish, nothing is kept. */
   readonly unprefixed?: UnprefixedSpec;
+  /** Inboxes: messages that wait for a user who is not there. Absent: there are none. */
+  readonly inbox?: InboxSpec;
   /** Webhooks: what your application is asked, and where. */
   readonly hooks?: HooksSpec;
   /** Let a HorizontalPodAutoscaler write replicas by open connections. */
