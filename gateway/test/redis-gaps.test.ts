@@ -185,7 +185,9 @@ test("[BR62] a gateway that is cut off from Redis for longer than its lease keep
   const readiness = await fetch(`${lonely.controlUrl}/readyz`);
   expect([readiness.status, await readiness.text()]).toEqual([
     200,
-    expect.stringMatching(/^ready, but Redis is not reached for \d+ s\n$/),
+    expect.stringMatching(
+      /^ready, but Redis is not reached for \d+ s, and the lease of this pod could not be renewed\n$/,
+    ),
   ]);
   expect((await loadOf(lonely)).redis).toMatchObject({ problem: "Redis is not reached" });
   proxy.mend();

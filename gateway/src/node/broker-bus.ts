@@ -82,8 +82,11 @@ export class BrokerBus implements NodeBus {
     }
   }
 
-  #send(nodeId: string, message: Message): Promise<void> {
-    return this.#options.broker.sendToNode(nodeId, Buffer.from(JSON.stringify(message)));
+  async #send(nodeId: string, message: Message): Promise<void> {
+    const bytes = Buffer.from(JSON.stringify(message));
+    // A node reaches itself while the broker is away, and before it has come back.
+    if (nodeId === this.#options.nodeId) setImmediate(() => this.receive(bytes));
+    else await this.#options.broker.sendToNode(nodeId, bytes);
   }
 }
 

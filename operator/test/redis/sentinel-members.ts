@@ -121,6 +121,15 @@ export class Members {
     return (await node.ask("ROLE"))[0] ?? "";
   }
 
+  /** Sets a key on the primary and waits until the replicas have it: what they lack is gone with the primary. */
+  async store(primary: Member, key: string, value: string): Promise<void> {
+    await primary.ask("SET", key, value);
+    await eventually("all have it", 20_000, async () => {
+      const values = await Promise.all(this.nodes.map((node) => node.ask("GET", key)));
+      return values.every(([stored]) => stored === value);
+    });
+  }
+
   /** The one primary, when two replicas follow it and every sentinel names it. */
   async settled(withinMs: number): Promise<Member> {
     return eventually("one primary, two replicas, sentinels that agree", withinMs, async () => {

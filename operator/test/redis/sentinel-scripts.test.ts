@@ -7,7 +7,7 @@ test("[RS1] six pods that start at once, in any order, have one primary; a lost 
   await Promise.all(members.all.toReversed().map((each) => each.start()));
   const first = await members.settled(20_000);
   for (const node of members.nodes) expect(await node.isReady(members.probe)).toBe(true);
-  await first.ask("SET", "k", "v");
+  await members.store(first, "k", "v");
   await first.kill(false);
   const second = await eventually("another primary", 20_000, async () => {
     const others = members.nodes.filter((node) => node !== first);
@@ -24,11 +24,7 @@ test("[RS2] a primary that is back before it was missed, without data, does not 
   const members = await sentinelMembers();
   await Promise.all(members.all.map((each) => each.start()));
   const first = await members.settled(30_000);
-  await first.ask("SET", "k", "v");
-  await eventually("both replicas have it", 10_000, async () => {
-    const values = await Promise.all(members.nodes.map((node) => node.ask("GET", "k")));
-    return values.every(([value]) => value === "v");
-  });
+  await members.store(first, "k", "v");
   await first.kill(false);
   await first.start();
   const second = await members.settled(30_000);
@@ -45,11 +41,7 @@ test("[RS3] with volumes a restart of everything keeps the data, whoever was pri
   const members = await sentinelMembers({ persistent: true });
   await Promise.all(members.all.map((each) => each.start()));
   const first = await members.settled(60_000);
-  await first.ask("SET", "k", "newest");
-  await eventually("everybody has it", 20_000, async () => {
-    const values = await Promise.all(members.nodes.map((node) => node.ask("GET", "k")));
-    return values.every(([value]) => value === "newest");
-  });
+  await members.store(first, "k", "newest");
   for (const each of members.all) await each.kill(true);
   await Promise.all(members.all.map((each) => each.start()));
   const second = await members.settled(60_000);
