@@ -16,6 +16,7 @@ import { openRedisLimits } from "./limits/redis-limits.ts";
 import { MemoryRegistry } from "./registry/memory-registry.ts";
 import type { LeaseTiming } from "./registry/redis-lease.ts";
 import { RedisHealth } from "./redis/redis-health.ts";
+import { followed } from "./redis/followed-topology.ts";
 import { openRedisRegistry } from "./registry/redis-registry.ts";
 import type { Registry } from "./registry/registry.ts";
 import type { Revocations } from "./auth/verifier.ts";
@@ -41,16 +42,11 @@ export interface AdapterDeps {
   readonly brokerTiming?: Partial<RedisBrokerTiming>;
 }
 
-/** Settings for connections that live long: each attempt to connect takes user and password from what the files hold then. */
+/** Settings for connections that live long: each attempt to connect takes what the files hold then. */
 export function withNewestLogin(source: Pick<SettingsSource, "current">): Settings {
   const { current } = source;
-  const { redis } = current;
-  if (redis?.mode !== "standalone") return current;
-  const newestLogin = (): typeof redis.address => {
-    const now = source.current.redis;
-    return now?.mode === "standalone" ? now.address : redis.address;
-  };
-  return { ...current, redis: { ...redis, newestLogin } };
+  if (current.redis === undefined) return current;
+  return { ...current, redis: followed(current.redis, () => source.current.redis) };
 }
 
 /** Picks broker, registry and inboxes by the configuration. */

@@ -8,7 +8,7 @@ import type {
   RedisRequest,
 } from "./command-connection.ts";
 import { keySlot } from "./key-slot.ts";
-import { addressOf, type ClusterTopology } from "./redis-topology.ts";
+import { type ClusterTopology, nodeOf } from "./redis-topology.ts";
 import type { RedisScript } from "./redis-script.ts";
 import { type Redirect, redirectOf } from "./redirect.ts";
 import { ShardCommands } from "./shard-commands.ts";
@@ -141,7 +141,7 @@ export class ClusterCommands implements CommandConnection {
     if (known !== undefined) return known;
     const shard = new ShardCommands({
       ...this.#options,
-      target: { mode: "standalone", address: addressOf(name, this.#options.topology.login) },
+      target: nodeOf(name, this.#options.topology),
       onAvailable: (available) => {
         if (!available) this.#view.doubt();
         this.#report();

@@ -2,7 +2,7 @@ import { BrokerUnavailableError } from "../broker/broker.ts";
 import { ClusterView } from "./cluster-view.ts";
 import { keySlot } from "./key-slot.ts";
 import { redirectOf } from "./redirect.ts";
-import { addressOf, type ClusterTopology } from "./redis-topology.ts";
+import { type ClusterTopology, nodeOf } from "./redis-topology.ts";
 import { ShardSubscriber } from "./shard-subscriber.ts";
 import type { SubscriberConnection, SubscriberOptions } from "./subscriber-connection.ts";
 
@@ -144,7 +144,7 @@ export class ClusterSubscriber implements SubscriberConnection {
     if (known !== undefined) return known;
     const shard = new ShardSubscriber({
       ...this.#options,
-      target: { mode: "standalone", address: addressOf(name, this.#options.topology.login) },
+      target: nodeOf(name, this.#options.topology),
       onRestored: (restored) => {
         if (!restored) this.#view.doubt();
         this.#report();

@@ -1,7 +1,7 @@
 import type { Redis } from "ioredis";
 import { createRedis, type RedisBounds } from "./redis-options.ts";
 import { reconnectDelayMs, type RedisRuntime } from "./redis-runtime.ts";
-import { addressOf, type ClusterTopology, formatEndpoint } from "./redis-topology.ts";
+import { type ClusterTopology, formatEndpoint, nodeOf } from "./redis-topology.ts";
 import { SlotTable } from "./slot-table.ts";
 
 export interface ClusterViewOptions extends RedisRuntime {
@@ -135,11 +135,12 @@ export class ClusterView {
 
   async #connect(): Promise<Redis> {
     const { topology, name, bounds, random } = this.#options;
-    const candidates = [...new Set([...(this.#table?.nodes ?? []), ...topology.nodes.map(formatEndpoint)])];
+    const { nodes } = topology.newest?.() ?? topology;
+    const candidates = [...new Set([...(this.#table?.nodes ?? []), ...nodes.map(formatEndpoint)])];
     const endpoint = candidates[this.#next % candidates.length] ?? "";
     this.#next += 1;
     const redis = createRedis({
-      target: { mode: "standalone", address: addressOf(endpoint, topology.login) },
+      target: nodeOf(endpoint, topology),
       name: `${name}-topology`,
       bounds,
       random,

@@ -1,7 +1,8 @@
-import { Redis, type RedisOptions } from "ioredis";
+import { isDeepStrictEqual } from "node:util";
+import { Redis, type RedisOptions, type SentinelConnectionOptions, SentinelConnector, SentinelIterator } from "ioredis";
 import type { Random } from "../clock.ts";
 import { reconnectDelayMs } from "./redis-runtime.ts";
-import type { RedisLogin, RedisTarget, SentinelTopology } from "./redis-topology.ts";
+import { newestLogin, type RedisTarget, type SentinelTopology } from "./redis-topology.ts";
 import type { RedisAddress } from "./redis-url.ts";
 
 /** Bounds shared by every connection of a gateway. */
@@ -36,8 +37,15 @@ export interface RedisConnectionOptions {
 /** Not connected yet. Nothing waits in a queue of ioredis and nothing is sent twice behind our back: what fails, fails now. */
 export function createRedis({ target, name, bounds, random, pipelined, isClosed }: RedisConnectionOptions): Redis {
   const retryDelayMs = (times: number): number => reconnectDelayMs(times, bounds.reconnectCapMs, random);
+  let access = accessOptions(target);
+  // Whoever is connected stays connected when a password changes; the next connection has to know it.
+  const useNewest = (): void => {
+    access = accessOptions(target);
+    Object.assign(redis.options, access);
+  };
   const redis = new Redis({
     ...(target.mode === "standalone" ? addressOptions(target.address) : sentinelOptions(target, bounds, retryDelayMs)),
+    ...access,
     connectionName: name,
     lazyConnect: true,
     enableOfflineQueue: false,
@@ -52,61 +60,85 @@ export function createRedis({ target, name, bounds, random, pipelined, isClosed 
     connectTimeout: bounds.connectTimeoutMs,
     keepAlive: 10_000,
     retryStrategy: (times) => {
-      useNewestLogin(redis, target);
+      useNewest();
       return retryDelayMs(times);
     },
+    // While sentinels are being asked again and again the login stays what it was: another attempt begins with another one.
+    sentinelRetryStrategy: (times) =>
+      isDeepStrictEqual(access, accessOptions(target)) ? retryDelayMs(times) : undefined,
     // A primary that became a replica answers READONLY for good: look the address up again.
     reconnectOnError: (error) => error.message.startsWith("READONLY"),
   });
-  const connectAgain = (): void => void (isClosed() || redis.connect().catch(() => undefined));
+  const connectAgain = (): void => {
+    if (isClosed()) return;
+    useNewest();
+    redis.connect().catch(() => undefined);
+  };
   // A switch that is told of while sentinels are being asked ends ioredis' attempts for good.
   redis.on("end", () => setTimeout(connectAgain, retryDelayMs(1)));
   return redis;
 }
 
-/** Whoever is connected stays connected when a password changes; the next connection has to know it. */
-function useNewestLogin({ options }: Redis, target: RedisTarget): void {
-  if (target.mode !== "standalone" || target.newestLogin === undefined) return;
-  const { username, password } = target.newestLogin();
-  Object.assign(options, { username, password });
-}
-
 /** Replies are as ioredis has always given them. */
 type ConnectionOptions = Omit<RedisOptions, "replyMapping">;
 
-function addressOptions(address: RedisAddress): ConnectionOptions {
-  return { host: address.host, port: address.port, db: address.db, ...loginOptions(address) };
+function addressOptions({ host, port, db }: RedisAddress): ConnectionOptions {
+  return { host, port, db };
+}
+
+/** What may change while the gateway runs; what there is no more is `undefined`, and so takes away what was. */
+function accessOptions(target: RedisTarget): ConnectionOptions {
+  const { username, password, tls } = newestLogin(target);
+  const login = { username, password, tls: tls && { ...tls } };
+  if (target.mode === "standalone") return login;
+  const { sentinels, sentinelLogin } = target.newest?.() ?? target;
+  return {
+    ...login,
+    sentinels: sentinels.map(({ host, port }) => ({ host, port })),
+    sentinelUsername: sentinelLogin.username,
+    sentinelPassword: sentinelLogin.password,
+    enableTLSForSentinelMode: tls !== undefined,
+    sentinelTLS: tls && { ...tls },
+  };
 }
 
 /** The sentinels are asked before every attempt to connect, and whoever they name must say itself that it is the primary. */
 function sentinelOptions(
-  { sentinels, masterName, login, sentinelLogin }: SentinelTopology,
+  target: SentinelTopology,
   bounds: RedisBounds,
   retryDelayMs: (times: number) => number,
 ): ConnectionOptions {
-  const { username, password } = sentinelLogin;
   return {
-    sentinels: sentinels.map(({ host, port }) => ({ host, port })),
-    name: masterName,
+    name: target.masterName,
     role: "master",
-    ...loginOptions(login),
-    ...(username === undefined ? {} : { sentinelUsername: username }),
-    ...(password === undefined ? {} : { sentinelPassword: password }),
-    ...(login.tls === undefined ? {} : { enableTLSForSentinelMode: true, sentinelTLS: { ...login.tls } }),
+    Connector: NewestSentinels,
     sentinelCommandTimeout: bounds.commandTimeoutMs,
-    sentinelRetryStrategy: retryDelayMs,
-    sentinelReconnectStrategy: retryDelayMs,
+    // On the connections that sentinels tell of a switch by; ioredis calls it on their options.
+    sentinelReconnectStrategy(this: RedisOptions, times: number): number {
+      const { sentinelUsername, sentinelPassword, sentinelTLS } = accessOptions(target);
+      Object.assign(this, { username: sentinelUsername, password: sentinelPassword, tls: sentinelTLS });
+      return retryDelayMs(times);
+    },
     // A primary that is cut off from its sentinels only looks healthy: a switch that they tell of ends the connection to it.
     failoverDetector: true,
   };
 }
 
-function loginOptions({ username, password, tls }: RedisLogin): ConnectionOptions {
-  return {
-    ...(username === undefined ? {} : { username }),
-    ...(password === undefined ? {} : { password }),
-    ...(tls === undefined ? {} : { tls: { ...tls } }),
-  };
+/** ioredis copies the list of sentinels once, and adds what they tell of each other. */
+class NewestSentinels extends SentinelConnector {
+  #known: SentinelConnectionOptions["sentinels"];
+
+  constructor(options: unknown) {
+    super(options as SentinelConnectionOptions);
+    this.#known = this.options.sentinels;
+  }
+
+  override connect(...rest: Parameters<SentinelConnector["connect"]>): ReturnType<SentinelConnector["connect"]> {
+    const { sentinels = [] } = this.options;
+    if (!isDeepStrictEqual(sentinels, this.#known)) this.sentinelIterator = new SentinelIterator(sentinels);
+    this.#known = sentinels;
+    return super.connect(...rest);
+  }
 }
 
 /**

@@ -16,8 +16,8 @@ export interface RedisLogin {
 interface StandaloneTopology {
   readonly mode: "standalone";
   readonly address: RedisAddress;
-  /** User and password as they are now: they may change while the gateway runs. */
-  readonly newestLogin?: () => Pick<RedisLogin, "username" | "password">;
+  /** As the files say now. */
+  readonly newestLogin?: () => RedisLogin;
 }
 
 /** A primary that sentinels name. */
@@ -28,6 +28,8 @@ export interface SentinelTopology {
   readonly login: RedisLogin;
   /** For the sentinels themselves; TLS is that of `login`. */
   readonly sentinelLogin: Pick<RedisLogin, "username" | "password">;
+  /** The same Redis as the files say now. */
+  readonly newest?: () => SentinelTopology;
 }
 
 /** A Redis Cluster, known by some of its nodes. */
@@ -35,6 +37,8 @@ export interface ClusterTopology {
   readonly mode: "cluster";
   readonly nodes: readonly RedisEndpoint[];
   readonly login: RedisLogin;
+  /** The same Redis as the files say now. */
+  readonly newest?: () => ClusterTopology;
 }
 
 export type RedisTopology = StandaloneTopology | SentinelTopology | ClusterTopology;
@@ -45,6 +49,12 @@ export type RedisTarget = StandaloneTopology | SentinelTopology;
 /** Text is the URL of one server. Throws RedisUrlError. */
 export function topologyOf(url: string | RedisTopology): RedisTopology {
   return typeof url === "string" ? { mode: "standalone", address: parseRedisUrl(url) } : url;
+}
+
+/** User, password and trusted authorities as they are now. */
+export function newestLogin(topology: RedisTopology): RedisLogin {
+  if (topology.mode !== "standalone") return (topology.newest?.() ?? topology).login;
+  return topology.newestLogin?.() ?? topology.address;
 }
 
 /** For logs: never user or password. */
@@ -58,9 +68,21 @@ export function formatEndpoint({ host, port }: RedisEndpoint): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** Of a server named `host:port`, as servers of a cluster name each other. */
-export function addressOf(name: string, login: RedisLogin): RedisAddress {
+/** A server named `host:port`, as servers of a cluster and primaries name others, with the login of them all. */
+export function nodeOf(name: string, topology: RedisTopology): RedisTarget {
   const colon = name.lastIndexOf(":");
   const host = name.slice(0, colon).replace(/^\[|\]$/g, "");
-  return { host, port: Number(name.slice(colon + 1)), db: 0, ...login };
+  const { username, password, tls } = newestLogin(topology);
+  return {
+    mode: "standalone",
+    address: {
+      host,
+      port: Number(name.slice(colon + 1)),
+      db: 0,
+      ...(username !== undefined && { username }),
+      ...(password !== undefined && { password }),
+      ...(tls && { tls }),
+    },
+    newestLogin: () => newestLogin(topology),
+  };
 }

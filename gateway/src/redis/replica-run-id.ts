@@ -1,6 +1,5 @@
 import { createRedis, type RedisConnectionOptions } from "./redis-options.ts";
-import type { RedisTopology } from "./redis-topology.ts";
-import type { RedisAddress } from "./redis-url.ts";
+import { nodeOf, type RedisTopology } from "./redis-topology.ts";
 
 export interface ReplicaRunIdOptions extends Omit<
   RedisConnectionOptions,
@@ -15,7 +14,7 @@ export async function readReplicaRunId(
   { topology, ...options }: ReplicaRunIdOptions,
 ): Promise<string> {
   let isAsked = false;
-  const target = { mode: "standalone", address: addressOf(endpoint, topology) } as const;
+  const target = nodeOf(endpoint, topology);
   const redis = createRedis({ ...options, target, name: "belay-replica", pipelined: false, isClosed: () => isAsked });
   redis.on("error", () => undefined);
   try {
@@ -27,10 +26,4 @@ export async function readReplicaRunId(
     isAsked = true;
     redis.disconnect();
   }
-}
-
-function addressOf(endpoint: string, topology: RedisTopology): RedisAddress {
-  const colon = endpoint.lastIndexOf(":");
-  const place = { host: endpoint.slice(0, colon), port: Number(endpoint.slice(colon + 1)) };
-  return topology.mode === "standalone" ? { ...topology.address, ...place } : { ...topology.login, ...place, db: 0 };
 }

@@ -37,3 +37,10 @@ test("[RS9] gateways that are cut off count more than pods that are there", () =
   expect(seen).toMatchObject({ status: "False", reason: "Unreachable" });
   expect(seen.message).toContain("2 of 3 Redis pods");
 });
+
+test("[RD1] a Redis Cluster of the user's that nobody reaches: the message says where to look", () => {
+  const load = pod("p").load;
+  const cut = pod("p", { load: load && { ...load, brokerConnected: false } });
+  const spec = { redis: { type: "external", cluster: { nodes: [{ host: "r.example", port: 6379 }] } } } as const;
+  expect(redisReady(observed([revision("a", [cut])], { spec })).message).toContain("check spec.redis.cluster");
+});

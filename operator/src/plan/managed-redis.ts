@@ -31,9 +31,12 @@ function problem({ redisPods }: Observed): string {
 /** Where to look when no gateway reaches Redis. */
 export function redisHint(redis: RedisSpec): string {
   if (redis.type === "managed") return "see the pods and the volumes of the managed Redis";
-  const { urlSecretRef, sentinel } = redis;
+  const { urlSecretRef, sentinel, cluster } = redis;
   if (sentinel !== undefined) {
     return `check spec.redis.sentinel: addresses, masterName "${sentinel.masterName}", passwords and TLS; and that the network lets pods reach the sentinels and every Redis they name`;
+  }
+  if (cluster !== undefined) {
+    return "check spec.redis.cluster: addresses, password and TLS; and that the network lets pods reach every node, by the addresses that the nodes give each other";
   }
   const { name, key } = urlSecretRef ?? { name: "", key: "" };
   return `check the URL in Secret "${name}" (key "${key}") and that the network lets pods reach it`;

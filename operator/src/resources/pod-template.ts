@@ -9,7 +9,7 @@ import { childLabels, selectorLabels } from "./labels.ts";
 import type { Blueprint } from "./manifest.ts";
 import { names } from "./names.ts";
 import { directories, optionalDirectories, paths, redisFile, tokenKeyFile } from "./paths.ts";
-import { type RedisFile, redisFiles } from "./redis-access.ts";
+import { type RedisFile, redisFiles, redisIdentity } from "./redis-access.ts";
 import { containerSecurity, NON_ROOT_ID, podSecurity } from "./security.ts";
 
 export interface PodTemplate {
@@ -44,7 +44,8 @@ function templateWithoutRevision(blueprint: Blueprint): PodTemplate {
   const { cluster } = blueprint;
   const { spec } = cluster;
   const { name } = cluster.metadata;
-  const { labels, annotations, affinity, tolerations, nodeSelector } = spec.gateway.podTemplate;
+  const { labels, affinity, tolerations, nodeSelector } = spec.gateway.podTemplate;
+  const annotations = annotationsOf(cluster);
   return {
     metadata: {
       labels: { ...labels, ...childLabels(name, "gateway"), [TRAFFIC_LABEL]: "on" },
@@ -67,6 +68,12 @@ function templateWithoutRevision(blueprint: Blueprint): PodTemplate {
       volumes: volumes(cluster),
     },
   };
+}
+
+function annotationsOf(cluster: RealtimeCluster): PodTemplate["metadata"]["annotations"] {
+  const identity = redisIdentity(cluster);
+  const { annotations } = cluster.spec.gateway.podTemplate;
+  return identity === undefined ? annotations : { ...annotations, "belay.dev/redis": identity };
 }
 
 function container({ cluster, installation }: Blueprint, revision: string): object {

@@ -1,6 +1,6 @@
 /** How gateways reach Redis: the part of their configuration, the files that it names, and the Secrets those come from. */
 import type { BrokerConfig } from "@belay/protocol/control";
-import type { RedisSentinelSpec, RedisSpec, SecretKeyRef } from "../api/v1alpha1/gen/types.ts";
+import type { RedisClusterSpec, RedisSentinelSpec, RedisSpec, SecretKeyRef } from "../api/v1alpha1/gen/types.ts";
 import type { RealtimeCluster } from "../api/v1alpha1/realtime-cluster.ts";
 import { names } from "./names.ts";
 import { redisFile } from "./paths.ts";
@@ -14,7 +14,7 @@ export interface RedisFile {
   readonly field: string | undefined;
 }
 
-type Login = Pick<RedisSentinelSpec, "usernameSecretRef" | "passwordSecretRef" | "tls">;
+type Login = Omit<RedisClusterSpec, "nodes">;
 type External = Extract<RedisSpec, { readonly type: "external" }>;
 
 export function redisFiles({ metadata: { name }, spec: { redis } }: RealtimeCluster): readonly RedisFile[] {
@@ -27,6 +27,7 @@ export function redisFiles({ metadata: { name }, spec: { redis } }: RealtimeClus
   return [
     ...file("url", redis.urlSecretRef, "urlSecretRef"),
     ...loginFiles(redis.sentinel, "sentinel"),
+    ...loginFiles(redis.cluster, "cluster"),
     ...file("sentinelUsername", redis.sentinel?.sentinelUsernameSecretRef, "sentinel.sentinelUsernameSecretRef"),
     ...file("sentinelPassword", redis.sentinel?.sentinelPasswordSecretRef, "sentinel.sentinelPasswordSecretRef"),
     ...file("ca", redis.caSecretRef, "caSecretRef"),
@@ -60,7 +61,17 @@ export function redisBroker(cluster: RealtimeCluster, prefix: string): BrokerCon
   };
 }
 
-function externalBroker({ sentinel, caSecretRef, durability }: External, prefix: string): BrokerConfig {
+/**
+ * What running gateways cannot change to; `undefined` where that already shows in what is mounted. Lists of nodes are not in it: who
+ * is connected stays so, and the next connection takes the newest list.
+ */
+export function redisIdentity({ spec: { redis } }: RealtimeCluster): string | undefined {
+  if (redis.type === "managed") return undefined;
+  if (redis.sentinel !== undefined) return `sentinel/${redis.sentinel.masterName}`;
+  return redis.cluster === undefined ? undefined : "cluster";
+}
+
+function externalBroker({ sentinel, cluster, caSecretRef, durability }: External, prefix: string): BrokerConfig {
   const shared = {
     type: "redis",
     prefix,
@@ -68,6 +79,7 @@ function externalBroker({ sentinel, caSecretRef, durability }: External, prefix:
     ...(durability && { durability }),
   } as const;
   if (sentinel !== undefined) return { ...shared, ...sentinelBroker(sentinel) };
+  if (cluster !== undefined) return { ...shared, mode: "cluster", nodes: cluster.nodes, ...login(cluster) };
   return { ...shared, urlFile: redisFile.url };
 }
 

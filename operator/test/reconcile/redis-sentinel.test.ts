@@ -83,9 +83,16 @@ test("[RS6] mode sentinel makes three Redis and three sentinels that find one an
     }
     const { spec } = await set(given, name);
     expect(spec).toMatchObject({ replicas: 3, podManagementPolicy: "Parallel" });
-    expect(Object.keys(spec.template.spec.affinity.podAntiAffinity)).toEqual([
-      "preferredDuringSchedulingIgnoredDuringExecution",
-    ]);
+    const matchLabels = {
+      "belay.dev/cluster": "chat",
+      "belay.dev/component": name === "chat-sentinels" ? "sentinel" : "redis-node",
+    };
+    const apart = { labelSelector: { matchLabels }, topologyKey: "kubernetes.io/hostname" };
+    expect(spec.template.spec.affinity.podAntiAffinity).toEqual({
+      preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, podAffinityTerm: apart }],
+    });
+    const budget = (await given.read(RESOURCES.podDisruptionBudgets, name))?.["spec"];
+    expect(budget).toMatchObject({ maxUnavailable: 1, selector: { matchLabels } });
     const service = (await given.read(RESOURCES.services, name))?.["spec"];
     expect(service).toMatchObject({ clusterIP: "None", publishNotReadyAddresses: true });
   }

@@ -33,7 +33,7 @@ export interface RedisNodeConfig {
   readonly port?: number;
 }
 
-/** How to log in to several servers: all have the same users. */
+/** How to log in to several servers: all have the same users. What the files hold counts for the next connection. */
 export interface RedisLoginConfig {
   /** File with the ACL user; without one the password is that of the default user. */
   readonly usernameFile?: string;
@@ -45,7 +45,7 @@ export interface RedisLoginConfig {
 /** A primary with replicas, watched by sentinels. */
 export interface SentinelBrokerConfig extends RedisBrokerShared, RedisLoginConfig {
   readonly mode: "sentinel";
-  /** Any of them is asked for the primary. */
+  /** Any of them is asked for the primary. *hot* Another list counts for the next connection. */
   readonly sentinels: readonly RedisNodeConfig[];
   /** The name that the sentinels know the primary by. */
   readonly masterName: string;
@@ -57,6 +57,6 @@ export interface SentinelBrokerConfig extends RedisBrokerShared, RedisLoginConfi
 /** A Redis Cluster. */
 export interface ClusterBrokerConfig extends RedisBrokerShared, RedisLoginConfig {
   readonly mode: "cluster";
-  /** Some of its nodes; the others are learnt from them. */
+  /** Some of its nodes; the others are learnt from them. *hot* Another list counts for the next connection. */
   readonly nodes: readonly RedisNodeConfig[];
 }

@@ -99,7 +99,7 @@ export const invalidClusters: readonly InvalidCluster[] = [
   {
     title: "an external Redis without a Secret",
     spec: { redis: { type: "external" } },
-    refusal: "an external Redis needs either urlSecretRef or sentinel",
+    refusal: "an external Redis needs exactly one of urlSecretRef, sentinel and cluster",
   },
   {
     title: "a managed Redis with a URL",

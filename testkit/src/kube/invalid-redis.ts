@@ -1,4 +1,5 @@
 /** Sections of Redis that the API server must refuse. */
+const cluster = { nodes: [{ host: "redis.example" }] };
 const nodes = [{ host: "sentinel.example" }];
 const sentinel = { masterName: "mymaster", nodes };
 
@@ -31,7 +32,47 @@ export const invalidRedis: readonly { readonly title: string; readonly spec: unk
   {
     title: "an external Redis with a URL and with sentinels",
     spec: { redis: { type: "external", urlSecretRef: { name: "url" }, sentinel } },
-    refusal: "an external Redis needs either urlSecretRef or sentinel",
+    refusal: "an external Redis needs exactly one of urlSecretRef, sentinel and cluster",
+  },
+  {
+    title: "an external Redis that is nowhere",
+    spec: { redis: { type: "external" } },
+    refusal: "an external Redis needs exactly one of urlSecretRef, sentinel and cluster",
+  },
+  {
+    title: "an external Redis with sentinels and a cluster",
+    spec: { redis: { type: "external", sentinel, cluster } },
+    refusal: "an external Redis needs exactly one of urlSecretRef, sentinel and cluster",
+  },
+  {
+    title: "an external Redis with everything",
+    spec: { redis: { type: "external", urlSecretRef: { name: "url" }, sentinel, cluster } },
+    refusal: "an external Redis needs exactly one of urlSecretRef, sentinel and cluster",
+  },
+  {
+    title: "a managed Redis with a cluster of the user's",
+    spec: { redis: { type: "managed", cluster } },
+    refusal: "cluster needs type external",
+  },
+  {
+    title: "a cluster without a node",
+    spec: { redis: { type: "external", cluster: { nodes: [] } } },
+    refusal: "spec.redis.cluster.nodes in body should have at least 1 items",
+  },
+  {
+    title: "a node of a cluster at a port that there is not",
+    spec: { redis: { type: "external", cluster: { nodes: [{ host: "redis.example", port: 70_000 }] } } },
+    refusal: "spec.redis.cluster.nodes[0].port in body should be less than or equal to 65535",
+  },
+  {
+    title: "a user of a cluster without a password",
+    spec: { redis: { type: "external", cluster: { ...cluster, usernameSecretRef: { name: "login" } } } },
+    refusal: "usernameSecretRef needs passwordSecretRef",
+  },
+  {
+    title: "authorities for connections to a cluster without TLS",
+    spec: { redis: { type: "external", cluster, caSecretRef: { name: "ca" } } },
+    refusal: "redis.caSecretRef needs tls: true",
   },
   {
     title: "sentinels without the name of the primary",

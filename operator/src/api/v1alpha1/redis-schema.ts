@@ -64,6 +64,17 @@ function address(port: number): z.ZodType<RedisAddressSpec> {
     .meta({ typeName: "RedisAddressSpec" });
 }
 
+const login = {
+  usernameSecretRef: secretKeyRef("username")
+    .exactOptional()
+    .describe("Secret with the ACL user; Redis' default user when absent."),
+  passwordSecretRef: secretKeyRef("password").exactOptional().describe("Secret with the password."),
+};
+const loginRule = [
+  "!has(self.usernameSecretRef) || has(self.passwordSecretRef)",
+  "redis: usernameSecretRef needs passwordSecretRef",
+] as const;
+
 const sentinel = z
   .strictObject({
     masterName: z
@@ -73,10 +84,7 @@ const sentinel = z
       .regex(/^[-A-Za-z0-9._]+$/)
       .describe("Name by which the sentinels know the primary."),
     nodes: z.array(address(26_379)).min(1).max(16).describe("The sentinels; one that answers is enough."),
-    usernameSecretRef: secretKeyRef("username")
-      .exactOptional()
-      .describe("Secret with the ACL user; Redis' default user when absent."),
-    passwordSecretRef: secretKeyRef("password").exactOptional().describe("Secret with the password."),
+    ...login,
     tls: z.boolean().exactOptional().describe("Connect by TLS, to Redis and to the sentinels. Absent: no."),
     sentinelUsernameSecretRef: secretKeyRef("username")
       .exactOptional()
@@ -87,17 +95,23 @@ const sentinel = z
   })
   .meta({
     typeName: "RedisSentinelSpec",
-    ...rules(
-      [
-        "!has(self.usernameSecretRef) || has(self.passwordSecretRef)",
-        "redis: usernameSecretRef needs passwordSecretRef",
-      ],
-      [
-        "!has(self.sentinelUsernameSecretRef) || has(self.sentinelPasswordSecretRef)",
-        "redis: sentinelUsernameSecretRef needs sentinelPasswordSecretRef",
-      ],
-    ),
+    ...rules(loginRule, [
+      "!has(self.sentinelUsernameSecretRef) || has(self.sentinelPasswordSecretRef)",
+      "redis: sentinelUsernameSecretRef needs sentinelPasswordSecretRef",
+    ]),
   });
+
+const cluster = z
+  .strictObject({
+    nodes: z
+      .array(address(6379))
+      .min(1)
+      .max(64)
+      .describe("Some of its nodes; the others are learnt from one that answers."),
+    ...login,
+    tls: z.boolean().exactOptional().describe("Connect by TLS, to every node. Absent: no."),
+  })
+  .meta({ typeName: "RedisClusterSpec", ...rules(loginRule) });
 
 const external = z.strictObject({
   type: z.literal("external"),
@@ -105,6 +119,7 @@ const external = z.strictObject({
     .exactOptional()
     .describe("One Redis: Secret with the URL, redis://user:password@host:6379/0 or rediss://…"),
   sentinel: sentinel.exactOptional().describe("A primary that Sentinel finds and replaces."),
+  cluster: cluster.exactOptional().describe("A Redis Cluster: channels are spread over its primaries."),
   caSecretRef: secretKeyRef("ca.crt")
     .exactOptional()
     .describe("Secret with the certificates of authorities to trust for TLS, PEM; the system's when absent."),
@@ -116,6 +131,8 @@ const external = z.strictObject({
     ),
 });
 
+const byTls = (field: string): string => `(has(self.${field}) && has(self.${field}.tls) && self.${field}.tls)`;
+
 const LATER = "create another RealtimeCluster, or switch to an external Redis first";
 const bothManaged = "self.type == 'managed' && oldSelf.type == 'managed'";
 
@@ -123,11 +140,11 @@ export const redis: z.ZodType<RedisSpec> = z.discriminatedUnion("type", [managed
   typeName: "RedisSpec",
   ...rules(
     [
-      "self.type != 'external' || has(self.urlSecretRef) != has(self.sentinel)",
-      "an external Redis needs either urlSecretRef or sentinel",
+      "self.type != 'external' || [has(self.urlSecretRef), has(self.sentinel), has(self.cluster)].exists_one(is, is)",
+      "an external Redis needs exactly one of urlSecretRef, sentinel and cluster",
     ],
     [
-      "!has(self.caSecretRef) || has(self.urlSecretRef) || (has(self.sentinel) && has(self.sentinel.tls) && self.sentinel.tls)",
+      `!has(self.caSecretRef) || has(self.urlSecretRef) || ${["sentinel", "cluster"].map(byTls).join(" || ")}`,
       "redis.caSecretRef needs tls: true, or a URL that begins with rediss://",
     ],
     ["!has(self.failover) || (has(self.mode) && self.mode == 'sentinel')", "redis.failover needs redis.mode sentinel"],

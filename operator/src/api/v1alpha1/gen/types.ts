@@ -195,6 +195,17 @@ export interface RedisSentinelSpec {
   readonly sentinelPasswordSecretRef?: SecretKeyRef;
 }
 
+export interface RedisClusterSpec {
+  /** Some of its nodes; the others are learnt from one that answers. */
+  readonly nodes: readonly RedisAddressSpec[];
+  /** Secret with the ACL user; Redis' default user when absent. */
+  readonly usernameSecretRef?: SecretKeyRef;
+  /** Secret with the password. */
+  readonly passwordSecretRef?: SecretKeyRef;
+  /** Connect by TLS, to every node. Absent: no. */
+  readonly tls?: boolean;
+}
+
 export type RedisSpec = {
     readonly type: "managed";
     /** One Redis, or three with three sentinels that promote another when the primary dies. Absent: standalone. */
@@ -213,6 +224,8 @@ export type RedisSpec = {
     readonly urlSecretRef?: SecretKeyRef;
     /** A primary that Sentinel finds and replaces. */
     readonly sentinel?: RedisSentinelSpec;
+    /** A Redis Cluster: channels are spread over its primaries. */
+    readonly cluster?: RedisClusterSpec;
     /** Secret with the certificates of authorities to trust for TLS, PEM; the system's when absent. */
     readonly caSecretRef?: SecretKeyRef;
     /** fast: publications are delivered as they are written; after a failover clients load their state anew. replicated: publishers and subscribers wait for the replicas, and histories outlive a failover; gateways must reach the replicas. Absent: fast. */
