@@ -67,15 +67,16 @@ export function openAdapters(
   const shared = { url: redis, prefix: config.broker.prefix, clock, random, log };
   const registry = openRedisRegistry({ ...shared, podUid, revision, ...(leaseTiming && { timing: leaseTiming }) });
   const redisHealth = new RedisHealth(clock);
+  const durability = (): RedisDurability => durabilityOf(settings.current);
   const broker = openRedisBroker({
     ...shared,
     nodeId: podUid,
     lease: () => registry.lease,
-    durability: () => durabilityOf(settings.current),
+    durability,
     onProbe: (result) => redisHealth.onProbe(result),
     ...(brokerTiming && { timing: brokerTiming }),
   });
-  return { registry, broker, redisHealth, inboxes: openRedisInboxes(shared) };
+  return { registry, broker, redisHealth, inboxes: openRedisInboxes({ ...shared, durability }) };
 }
 
 function durabilityOf({ config: { broker } }: Settings): RedisDurability {

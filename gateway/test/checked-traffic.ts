@@ -115,8 +115,19 @@ export class CheckedTraffic {
     return Math.max(...[...this.#published.values()].map(({ slowestMs }) => slowestMs));
   }
 
+  /** How often subscribers were told that something may be missing: all, or those of these channels. */
   get told(): number {
-    return this.#subscribers.reduce((sum, { seen }) => sum + seen.filter((each) => each === "told").length, 0);
+    return this.toldIn([...this.#published.keys()]);
+  }
+
+  toldIn(channels: readonly string[]): number {
+    const subscribers = this.#subscribers.filter(({ channel }) => channels.includes(channel));
+    return subscribers.reduce((sum, { seen }) => sum + seen.filter((each) => each === "told").length, 0);
+  }
+
+  /** Publications whose publishers were told that they were made. */
+  get acknowledged(): number {
+    return [...this.#published.values()].reduce((sum, { acknowledged }) => sum + acknowledged.size, 0);
   }
 
   get delivered(): number {

@@ -1,6 +1,7 @@
 import { openRedisBroker, type Position } from "@belay/gateway/internal";
-import { BrokerNode, eventually, startSentinelGroup } from "@belay/testkit";
+import { BrokerNode, eventually, startGateway, startSentinelGroup } from "@belay/testkit";
 import { expect, onTestFinished, test } from "vitest";
+import { CheckedTraffic } from "./checked-traffic.ts";
 import { testRuntime } from "./redis-test-runtime.ts";
 
 test("[FN5] replicated: Sentinel replaces a killed primary under traffic, two replicas: nothing that was acknowledged is lost, one epoch", async () => {
@@ -34,3 +35,34 @@ test("[FN5] replicated: Sentinel replaces a killed primary under traffic, two re
   expect([...acknowledged].filter(([text, { offset }]) => stored.get(text) !== offset)).toEqual([]);
   expect(new Set([...acknowledged.values()].map(({ epoch }) => epoch)).size).toBe(1);
 });
+
+/** Acknowledged publications that no replica has when the primary dies. */
+const LAG = 100;
+
+test("[FN2] fast: Sentinel promotes a replica that lags by acknowledged publications: what a subscriber sees is exact, or it is told", async () => {
+  const group = await startSentinelGroup({ canLag: true });
+  const { sentinels, masterName } = group;
+  const config = {
+    broker: { type: "redis", mode: "sentinel", sentinels, masterName },
+    channels: { unprefixed: { history: { size: 1_000, ttlSeconds: 60 } } },
+  } as const;
+  const gateways = [await startGateway({ config }), await startGateway({ config })];
+  for (const gateway of gateways) onTestFinished(() => gateway[Symbol.asyncDispose]());
+  const channels = ["a", "b"];
+  const traffic = await CheckedTraffic.start(gateways, channels);
+  const begun = traffic.mark();
+  await eventually("flow", 10_000, () => traffic.flows(begun));
+  const former = await group.primary();
+  group.lag();
+  const before = traffic.acknowledged;
+  await eventually("the replicas lag", 20_000, () => traffic.acknowledged >= before + LAG);
+  await former.kill();
+  const promoted = await group.promoted(former);
+  const mark = traffic.mark();
+  await eventually("flow again", 20_000, () => traffic.flows(mark));
+  await traffic.stop();
+  await eventually("everybody is at the end", 10_000, () => traffic.isSettled);
+  traffic.check();
+  expect(traffic.told).toBeGreaterThanOrEqual(gateways.length * channels.length);
+  expect(await group.call(promoted, "ROLE")).toContain("master");
+}, 60_000);

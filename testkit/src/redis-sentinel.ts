@@ -5,6 +5,7 @@ import { eventually } from "./eventually.ts";
 import { freePort } from "./free-port.ts";
 import { endWithTest, openRedis, type RedisServer } from "./redis.ts";
 import { redisCli, RedisProcess } from "./redis-process.ts";
+import { TcpProxy } from "./tcp-proxy.ts";
 
 export interface SentinelOptions {
   /** Silence after which a sentinel holds the primary for dead. Default 500. */
@@ -12,6 +13,8 @@ export interface SentinelOptions {
   /** Of Redis. */
   readonly password?: string;
   readonly sentinelPassword?: string;
+  /** Whether `lag` can be called; only inside a test. */
+  readonly canLag?: boolean;
 }
 
 /** A primary, two replicas and three sentinels on 127.0.0.1. */
@@ -25,6 +28,8 @@ export interface SentinelGroup extends AsyncDisposable {
   promoted(former: RedisServer): Promise<RedisServer>;
   /** The sentinels are locked out of this server, and hold it for dead; nobody else notices. Needs a password. */
   hide(server: RedisServer): Promise<void>;
+  /** From now on the replicas are told nothing by the first primary, and all believe in their connections. */
+  lag(): void;
   /** One command on one server, with the password. */
   call(server: RedisServer, ...args: readonly string[]): Promise<string>;
 }
@@ -57,6 +62,8 @@ class LocalSentinelGroup implements SentinelGroup {
   readonly #options: SentinelOptions;
   readonly #processes: RedisProcess[] = [];
   readonly #directories: string[] = [];
+  /** Under whose port everybody knows the first primary, where replicas are to lag. */
+  #front: TcpProxy | undefined;
 
   constructor(options: SentinelOptions) {
     this.#options = options;
@@ -64,14 +71,16 @@ class LocalSentinelGroup implements SentinelGroup {
 
   async start(): Promise<void> {
     const primary = await this.#startServer([]);
-    const replicaOf = ["--replicaof", "127.0.0.1", String(primary.port)];
+    if (this.#options.canLag === true) this.#front = await TcpProxy.start(primary.port);
+    const knownPort = this.#front?.port ?? primary.port;
+    const replicaOf = ["--replicaof", "127.0.0.1", String(knownPort)];
     await Promise.all(Array.from({ length: REPLICAS }, () => this.#startServer(replicaOf)));
     // The sentinels look for replicas when they come, and then only every 10 s.
     await eventually("replicas are in step", 15_000, async () => {
       const info = await this.call(primary, "INFO", "replication");
       return info.match(/state=online/g)?.length === REPLICAS;
     });
-    await Promise.all(Array.from({ length: SENTINELS }, () => this.#startSentinel(primary.port)));
+    await Promise.all(Array.from({ length: SENTINELS }, () => this.#startSentinel(knownPort)));
     await eventually("sentinels know each other", 15_000, async () => {
       const states = await Promise.all(this.sentinels.map(({ port }) => this.#ask(port, "MASTER", MASTER_NAME)));
       return states.every(
@@ -82,7 +91,8 @@ class LocalSentinelGroup implements SentinelGroup {
 
   async primary(): Promise<RedisServer> {
     const named = await Promise.all(this.sentinels.map(({ port }) => this.#named(port)));
-    const server = this.servers.find(({ port }) => named.every((each) => each === port));
+    const portOf = (each: number): number => (each === this.#front?.port ? (this.servers[0]?.port ?? 0) : each);
+    const server = this.servers.find(({ port }) => named.every((each) => portOf(each) === port));
     if (server === undefined) throw new Error(`the sentinels name ${named.join(", ")}`);
     return server;
   }
@@ -97,6 +107,10 @@ class LocalSentinelGroup implements SentinelGroup {
   async hide(server: RedisServer): Promise<void> {
     await this.call(server, "ACL", "SETUSER", SENTINEL_USER, "off");
     await this.call(server, "CLIENT", "KILL", "USER", SENTINEL_USER);
+  }
+
+  lag(): void {
+    if (this.#front?.swallowReplies("PSYNC") !== REPLICAS) throw new Error("the replicas do not follow by way of us");
   }
 
   call(server: RedisServer, ...args: readonly string[]): Promise<string> {

@@ -1,7 +1,6 @@
-import type { Clock } from "../clock.ts";
-import type { CommandConnection } from "../redis/command-connection.ts";
-import type { ReplicaConfirmation } from "../redis/replica-confirmation.ts";
-import type { ReplicaProcesses } from "../redis/replica-processes.ts";
+import type { ServerCommands } from "../redis/command-connection.ts";
+import type { RedisKeys } from "../redis/redis-keys.ts";
+import type { Replicas } from "../redis/replicas.ts";
 import { BrokerUnavailableError, type Position } from "./broker.ts";
 import { ANNOUNCE_SCRIPT } from "./redis-channel-scripts.ts";
 
@@ -24,63 +23,54 @@ export interface PlaceRequest {
 }
 
 export interface RedisAnnouncerOptions {
-  readonly clock: Pick<Clock, "nowMs">;
-  readonly commands: Pick<CommandConnection, "run" | "runIdOf">;
-  readonly confirmation: ReplicaConfirmation;
-  readonly processes: ReplicaProcesses;
+  readonly keys: RedisKeys;
+  readonly replicas: Replicas;
   readonly place: (call: PlaceRequest) => PlaceCall;
-  readonly publications: (channel: string) => string;
 }
 
 /** A place that waits for the replicas. */
 export interface AwaitedPlace {
   readonly channel: string;
   readonly position: Position;
+  /** Where it was given: only that server's replicas matter. */
+  readonly server: ServerCommands;
   /** Of the run that gave it. */
   readonly runId: string;
 }
 
-/** After a failover the other replicas turn to the new primary; a replica that is missing ends epochs only after this time, ms. */
-const PATIENCE_MS = 5_000;
-
 /** Lets publications out that wait for the replicas. */
 export class RedisAnnouncer {
   readonly #options: RedisAnnouncerOptions;
-  #connectedAtMs: number;
 
   constructor(options: RedisAnnouncerOptions) {
     this.#options = options;
-    this.#connectedAtMs = options.clock.nowMs();
-  }
-
-  /** There is a new connection, maybe to another server. */
-  reconnected(): void {
-    this.#connectedAtMs = this.#options.clock.nowMs();
   }
 
   /**
-   * Everything up to a place is on the replicas, and delivered. `runId` is the run that gave the place: another one may have given it
-   * to something else. Rejects with BrokerUnavailableError.
+   * Everything up to a place is on the replicas, and delivered. Another run than the one that gave the place may have given it to
+   * something else. Rejects with BrokerUnavailableError.
    */
   async announce(place: AwaitedPlace): Promise<void> {
-    const { confirmation, processes, clock } = this.#options;
+    const { replicas, keys } = this.#options;
+    const { server, channel } = place;
     const first = await this.#try(place, "patient");
     if (first !== "wait") return assertDone(first);
     // What is known of a replica may be of the process that was there before: only fresh knowledge may end an epoch.
-    const isKnown = await processes.learn(await confirmation.confirm());
-    const isPatient = !isKnown || clock.nowMs() - this.#connectedAtMs < PATIENCE_MS;
+    const isKnown = await replicas.learn(server, keys.replicated(channel));
+    const isPatient = !isKnown || replicas.isYoung(server);
     assertDone(await this.#try(place, isPatient ? "patient" : "replicated"));
   }
 
-  async #try({ channel, position, runId }: AwaitedPlace, mode: PlaceMode): Promise<unknown> {
-    const { commands, confirmation, processes, place, publications } = this.#options;
-    const confirmed = await processes.runIdsOf(await confirmation.confirm());
-    const { keys, args } = place({ channel, mode, confirmed, runId });
+  async #try({ channel, position, server, runId }: AwaitedPlace, mode: PlaceMode): Promise<unknown> {
+    const { replicas, place, keys } = this.#options;
+    const confirmed = await replicas.confirmed(server, keys.replicated(channel));
+    const call = place({ channel, mode, confirmed, runId });
     const { offset, epoch } = position;
     // Another connection since then may be to another server, where this place is somebody else's.
-    if (commands.runIdOf(keys[0] ?? "") !== runId)
+    if (server.runIdOf() !== runId)
       throw new BrokerUnavailableError("Redis is another one since the publication was made");
-    const reply = await commands.run(ANNOUNCE_SCRIPT, keys, [...args, publications(channel), offset, epoch]);
+    const args = [...call.args, keys.publications(channel), offset, epoch];
+    const reply = await server.run(ANNOUNCE_SCRIPT, call.keys, args);
     return Array.isArray(reply) ? (reply as readonly unknown[])[0] : undefined;
   }
 }

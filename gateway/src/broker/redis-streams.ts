@@ -1,8 +1,8 @@
 import type { Clock, Random } from "../clock.ts";
-import type { CommandConnection } from "../redis/command-connection.ts";
+import type { CommandConnection, ServerCommands } from "../redis/command-connection.ts";
 import type { RedisKeys } from "../redis/redis-keys.ts";
-import { ReplicaConfirmation } from "../redis/replica-confirmation.ts";
-import { ReplicaProcesses } from "../redis/replica-processes.ts";
+import { Replicas } from "../redis/replicas.ts";
+import { performAt } from "../redis/server-of-key.ts";
 import {
   BrokerUnavailableError,
   type History,
@@ -43,28 +43,23 @@ const NO_VERSION = { number: "", epoch: "" };
 /** Positions, streams and what suppresses a publication: everything of a channel that one script may touch together. */
 export class RedisStreams {
   readonly #options: RedisStreamsOptions;
+  readonly #replicas: Replicas;
   readonly #announcer: RedisAnnouncer;
 
   constructor(options: RedisStreamsOptions) {
     this.#options = options;
-    const { commands, keys, clock, readRunId } = options;
+    const { keys, clock, readRunId } = options;
+    this.#replicas = new Replicas({ clock, readRunId, onUnknown: options.onUnknownReplica });
     this.#announcer = new RedisAnnouncer({
-      clock,
-      commands,
-      confirmation: new ReplicaConfirmation({
-        clock,
-        call: (command, ...args) => commands.call(command, ...args),
-        key: keys.replicated,
-      }),
-      processes: new ReplicaProcesses({ clock, readRunId, onUnknown: options.onUnknownReplica }),
+      keys,
+      replicas: this.#replicas,
       place: (request) => this.#place(request),
-      publications: (channel) => keys.publications(channel),
     });
   }
 
   /** There is a new connection, maybe to another server. */
   reconnected(): void {
-    this.#announcer.reconnected();
+    this.#replicas.reconnected();
   }
 
   async publish(request: PublishRequest): Promise<PublishOutcome> {
@@ -73,33 +68,18 @@ export class RedisStreams {
     const { flags, lengths, sections } = encodeBody(request);
     const keyTtlMs = idempotency?.ttlMs ?? 0;
     const named = idempotency === undefined ? [] : [keys.idempotency(channel, idempotency.key)];
-    const call = this.#call(channel);
     // What hangs on the epoch must not outlive it.
-    const place = this.#place({ ...call, ttlMs: Math.max(metaTtlMs, history.ttlMs, keyTtlMs) });
-    const reply = await commands.run(
-      PUBLISH_SCRIPT,
-      [...place.keys, ...named],
-      [
-        ...place.args,
-        keys.publications(channel),
-        history.size,
-        history.ttlMs,
-        keyTtlMs,
-        version.number,
-        version.epoch,
-        flags,
-        lengths,
-        sections,
-      ],
-    );
-    const outcome = outcomeOf(reply);
-    if (call.mode !== "fast") {
-      await this.#announcer.announce({ channel, position: outcome.position, runId: call.runId });
-      return outcome;
-    }
+    const ttlMs = Math.max(metaTtlMs, history.ttlMs, keyTtlMs);
+    const rest = [history.size, history.ttlMs, keyTtlMs, version.number, version.epoch, flags, lengths, sections];
+    const sent = await this.#send(channel, (way, call) => {
+      const place = this.#place({ ...call, ttlMs });
+      return way.run(PUBLISH_SCRIPT, [...place.keys, ...named], [...place.args, keys.publications(channel), ...rest]);
+    });
+    const outcome = outcomeOf(sent.reply);
+    await this.#announce(sent, channel, outcome.position);
     const channelName = keys.publications(channel);
     if (outcome.suppressed === undefined && !commands.isSettled(channelName)) {
-      const head = `${outcome.position.offset}:${outcome.position.epoch}:${timeOf(reply)}:${flags}:${lengths}:`;
+      const head = `${outcome.position.offset}:${outcome.position.epoch}:${timeOf(sent.reply)}:${flags}:${lengths}:`;
       // Where it is not heard the publication stands in the history all the same.
       await commands.publish(channelName, Buffer.concat([Buffer.from(head), sections])).catch(() => undefined);
     }
@@ -107,45 +87,59 @@ export class RedisStreams {
   }
 
   async history(request: HistoryRequest): Promise<History> {
-    const call = this.#call(request.channel);
-    const { history, awaited } = await this.#read(request, call);
-    if (call.mode === "fast" || awaited === 0) return history;
+    const { history, awaited, sent } = await this.#read(request);
+    if (sent.server === undefined || awaited === 0) return history;
     // Somebody may have been told of what waits here, by a server that is gone: it is let out before anything is said of the channel.
-    const position = { offset: awaited, epoch: history.position.epoch };
-    await this.#announcer.announce({ channel: request.channel, position, runId: call.runId });
-    return (await this.#read(request, this.#call(request.channel))).history;
+    await this.#announce(sent, request.channel, { offset: awaited, epoch: history.position.epoch });
+    return (await this.#read(request)).history;
   }
 
-  async #read(request: HistoryRequest, call: PlaceRequest): Promise<{ history: History; awaited: number }> {
+  async #read(request: HistoryRequest): Promise<HistoryReading> {
     const { channel, since } = request;
     const { command, from, to, limit } = rangeOf(request);
-    const { keys, args } = this.#place(call);
-    const reply = await this.#options.commands.runForBuffers(HISTORY_SCRIPT, keys, [
-      ...args,
-      since?.epoch ?? "",
-      command,
-      from,
-      to,
-      limit,
-    ]);
-    if (!Array.isArray(reply)) throw unexpected("a history query");
-    const [offset, epoch, entries, awaited] = reply as readonly unknown[];
+    const sent = await this.#send(channel, (way, call) => {
+      const { keys, args } = this.#place(call);
+      return way.runForBuffers(HISTORY_SCRIPT, keys, [...args, since?.epoch ?? "", command, from, to, limit]);
+    });
+    if (!Array.isArray(sent.reply)) throw unexpected("a history query");
+    const [offset, epoch, entries, awaited] = sent.reply as readonly unknown[];
     if (typeof offset !== "number" || !Buffer.isBuffer(epoch) || !Array.isArray(entries))
       throw unexpected("a history query");
     const position = { offset, epoch: epoch.toString() };
-    return {
-      history: { position, publications: this.#publications(channel, position, entries) },
-      awaited: Number(awaited),
-    };
+    const history = { position, publications: this.#publications(channel, position, entries) };
+    return { history, awaited: Number(awaited), sent };
   }
 
   async removeHistory(channel: string): Promise<void> {
     await this.#options.commands.call("UNLINK", this.#options.keys.stream(channel));
   }
 
-  #call(channel: string): PlaceRequest {
+  /** A script of a channel. With replicated durability it stays on one server: only what follows that one can be awaited. */
+  async #send(channel: string, perform: Perform): Promise<Sent> {
     const { commands, durability, keys } = this.#options;
-    return { channel, mode: durability(), confirmed: "", runId: commands.runIdOf(keys.partitionTerm(channel)) };
+    const key = keys.partitionTerm(channel);
+    const mode = durability();
+    if (mode === "fast") {
+      const runId = commands.runIdOf(key);
+      return { reply: await perform(commands, { channel, mode, confirmed: "", runId }), server: undefined, runId };
+    }
+    const { server, result } = await performAt(commands, key, async (holder) => {
+      const runId = holder.runIdOf();
+      return { reply: await perform(holder, { channel, mode, confirmed: "", runId }), runId };
+    });
+    return { ...result, server };
+  }
+
+  async #announce({ server, runId }: Sent, channel: string, position: Position): Promise<void> {
+    if (server === undefined) return;
+    const { commands, keys } = this.#options;
+    try {
+      await this.#announcer.announce({ channel, position, server, runId });
+    } catch (error) {
+      // It may have named the server that holds the channel now.
+      commands.serverOf(keys.partitionTerm(channel), error);
+      throw error;
+    }
   }
 
   /** Keys and arguments with which every script of a channel begins. */
@@ -170,6 +164,22 @@ export class RedisStreams {
     }
     return stored;
   }
+}
+
+type Perform = (way: Pick<ServerCommands, "run" | "runForBuffers">, call: PlaceRequest) => Promise<unknown>;
+
+/** What a script replied, and where it ran: `server` is known with replicated durability only. */
+interface Sent {
+  readonly reply: unknown;
+  readonly server: ServerCommands | undefined;
+  readonly runId: string;
+}
+
+interface HistoryReading {
+  readonly history: History;
+  /** Newest offset that waits to be announced; 0: none. */
+  readonly awaited: number;
+  readonly sent: Sent;
 }
 
 interface StreamRange {

@@ -5,7 +5,8 @@ import { redisScript, type RedisScript } from "../redis/redis-script.ts";
  *
  * Unlike a channel's, what an inbox holds outlives the doubt about its epoch. After a restart or failover Redis may have forgotten
  * the newest messages and give their offsets out again. So an inbox written under another run of this Redis takes a new epoch,
- * keeps its messages, and every message carries the epoch that it was written in: (epoch, offset) never names two messages.
+ * keeps its messages, and every message carries the epoch that it was written in: (epoch, offset) never names two messages. What
+ * waited for replicas to be shown is shown then: it may have been acknowledged.
  *
  * KEYS  1 hash   2 stream
  * ARGV  1 `<run id>:<replication id>` as the caller knows it   2 epoch to use if one is needed   3 least TTL of the hash, ms
@@ -31,6 +32,7 @@ if not epoch or not top or known ~= ARGV[1] then
     top = math.max(top or 0, last and offsetOf(last) or 0)
     epoch = ARGV[2]
     redis.call('HSET', KEYS[1], 'e', epoch, 'o', id(top), 'r', current)
+    redis.call('HDEL', KEYS[1], 'c')
   end
 end
 if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[3]) then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
@@ -63,31 +65,46 @@ end
 `;
 
 /**
- * One message.
+ * One message. With replicated durability it waits behind `c`: nobody reads it before it is shown.
  *
  * KEYS  3 idempotency key, where there is one
- * ARGV  4 messages to keep   5 TTL of the message, ms   6 TTL of the idempotency key, ms   7… fields of the entry
- * Reply offset, epoch, 1 for a repeat, dropped by size, dropped by TTL.
+ * ARGV  4 messages to keep   5 TTL of the message, ms   6 TTL of the idempotency key, ms   7 `fast` or `replicated`
+ *       8… fields of the entry
+ * Reply offset, epoch, 1 for a repeat, dropped by size, dropped by TTL, newest offset, the inbox's epoch.
  */
 export const INBOX_SEND_SCRIPT: RedisScript = redisScript(`${PLACE}
 if KEYS[3] then
   local first = redis.call('GET', KEYS[3])
   if first then
     local offset, inEpoch = string.match(first, '^(%d+):(.*)$')
-    return {tonumber(offset), inEpoch, 1, 0, 0}
+    return {tonumber(offset), inEpoch, 1, 0, 0, top, epoch}
   end
 end
+if ARGV[7] == 'fast' then redis.call('HDEL', KEYS[1], 'c') else redis.call('HSETNX', KEYS[1], 'c', id(top)) end
 ${EXPIRE}
 local offset = top + 1
 local ttl = tonumber(ARGV[5])
 redis.call('HSET', KEYS[1], 'o', id(offset))
-redis.call('XADD', KEYS[2], id(offset), 'e', epoch, 'x', id(now + ttl), 't', id(now), unpack(ARGV, 7))
+redis.call('XADD', KEYS[2], id(offset), 'e', epoch, 'x', id(now + ttl), 't', id(now), unpack(ARGV, 8))
 local bySize = redis.call('XTRIM', KEYS[2], 'MAXLEN', ARGV[4])
 if bySize > 0 then gone = offsetOf(redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)[1]) - 1 end
 if gone then redis.call('HSET', KEYS[1], 'd', id(gone)) end
 if redis.call('PTTL', KEYS[2]) < ttl then redis.call('PEXPIRE', KEYS[2], ttl) end
 if KEYS[3] then redis.call('SET', KEYS[3], id(offset) .. ':' .. epoch, 'PX', ARGV[6]) end
-return {offset, epoch, 0, bySize, byTtl}
+return {offset, epoch, 0, bySize, byTtl, offset, epoch}
+`);
+
+/**
+ * Everything up to an offset is on the replicas: readers may have it. Not where another run has begun another epoch meanwhile.
+ *
+ * ARGV  4 epoch   5 offset
+ * Reply 1, or 0 where the inbox has another epoch.
+ */
+export const INBOX_SHOW_SCRIPT: RedisScript = redisScript(`${PLACE}
+if epoch ~= ARGV[4] then return 0 end
+local shown = redis.call('HGET', KEYS[1], 'c')
+if shown and tonumber(shown) < tonumber(ARGV[5]) then redis.call('HSET', KEYS[1], 'c', ARGV[5]) end
+return 1
 `);
 
 /**
@@ -117,7 +134,7 @@ return {from, epoch, since and 1 or 0, dropped > from and 1 or 0, byTtl}
 `);
 
 /**
- * What comes behind a place.
+ * What comes behind a place, up to what is shown.
  *
  * ARGV  4 group   5 epoch of the place   6 its offset   7 most messages   8 most bytes
  * Reply epoch, epoch and offset read up to, 1 when there is more, then the messages: each its id and its fields.
@@ -130,7 +147,8 @@ if not from then
   seen, seenEpoch = from, epoch
 end
 local limit = tonumber(ARGV[7])
-local entries = redis.call('XRANGE', KEYS[2], id(from + 1), '+', 'COUNT', limit + 1)
+local shown = redis.call('HGET', KEYS[1], 'c') or '+'
+local entries = redis.call('XRANGE', KEYS[2], id(from + 1), shown, 'COUNT', limit + 1)
 local reply, bytes, more = {epoch, '', '', 0}, 0, 0
 for index, entry in ipairs(entries) do
   if index > limit or bytes > tonumber(ARGV[8]) then

@@ -1,9 +1,13 @@
-import { BrokerUnavailableError } from "../broker/broker.ts";
+import { BrokerUnavailableError, type Position } from "../broker/broker.ts";
 import type { Random } from "../clock.ts";
-import type { CommandConnection } from "../redis/command-connection.ts";
+import type { RedisDurability } from "../broker/redis-streams.ts";
+import type { CommandConnection, ServerCommands } from "../redis/command-connection.ts";
 import { openCommands } from "../redis/open-connections.ts";
 import { RedisKeys } from "../redis/redis-keys.ts";
 import { DEFAULT_REDIS_BOUNDS, type RedisBounds } from "../redis/redis-options.ts";
+import { readReplicaRunId } from "../redis/replica-run-id.ts";
+import { Replicas } from "../redis/replicas.ts";
+import { performAt } from "../redis/server-of-key.ts";
 import type { RedisRuntime } from "../redis/redis-runtime.ts";
 import { type RedisTopology, topologyOf } from "../redis/redis-topology.ts";
 import {
@@ -22,11 +26,19 @@ import {
   PAGE_BYTES,
   PAGE_MESSAGES,
 } from "./inboxes.ts";
-import { INBOX_ACK_SCRIPT, INBOX_OPEN_SCRIPT, INBOX_READ_SCRIPT, INBOX_SEND_SCRIPT } from "./redis-inbox-scripts.ts";
+import {
+  INBOX_ACK_SCRIPT,
+  INBOX_OPEN_SCRIPT,
+  INBOX_READ_SCRIPT,
+  INBOX_SEND_SCRIPT,
+  INBOX_SHOW_SCRIPT,
+} from "./redis-inbox-scripts.ts";
 
 export interface RedisInboxesOptions extends RedisRuntime {
   readonly url: string | RedisTopology;
   readonly prefix: string;
+  /** Whether a message waits for the replicas before it is answered and read; read at every use. Default `fast`. */
+  readonly durability?: () => RedisDurability;
   readonly bounds?: Partial<RedisBounds>;
   /** A stored entry that no node of ours can have written; it is left out. */
   readonly onMalformed?: () => void;
@@ -37,21 +49,37 @@ export function openRedisInboxes(options: RedisInboxesOptions): Inboxes {
   return new RedisInboxes(options);
 }
 
+interface Stored {
+  readonly sent: InboxSent;
+  /** Of the inbox, when it was stored. */
+  readonly newest: Position;
+  readonly ttlMs: number;
+}
+
 /** Two keys a user, in the user's slot; one script a step. */
 class RedisInboxes implements Inboxes {
   readonly #options: RedisInboxesOptions;
   readonly #keys: RedisKeys;
   readonly #commands: CommandConnection;
+  readonly #replicas: Replicas;
 
   constructor(options: RedisInboxesOptions) {
-    const { clock, random, log, url, prefix, bounds } = options;
+    const { clock, random, log, url, prefix } = options;
+    const topology = topologyOf(url);
+    const bounds = { ...DEFAULT_REDIS_BOUNDS, ...options.bounds };
     this.#options = options;
     this.#keys = new RedisKeys(prefix);
-    this.#commands = openCommands(topologyOf(url), {
+    this.#replicas = new Replicas({
+      clock,
+      readRunId: (endpoint) => readReplicaRunId(endpoint, { topology, bounds, random }),
+      // The broker says so already.
+      onUnknown: () => undefined,
+    });
+    this.#commands = openCommands(topology, {
       clock,
       random,
       log,
-      bounds: { ...DEFAULT_REDIS_BOUNDS, ...bounds },
+      bounds,
       name: "belay-inbox",
       onAvailable: () => undefined,
       // So that a primary that was a replica in between is known for another one within a second.
@@ -67,27 +95,21 @@ class RedisInboxes implements Inboxes {
     this.#commands.close();
   }
 
-  async send({ user, size, ttlMs, idempotency, data, info, tags }: InboxSend): Promise<InboxSent> {
-    const named = idempotency === undefined ? [] : [this.#keys.inboxIdempotency(user, idempotency.key)];
-    const fields = [
-      "p",
-      data,
-      ...(info === undefined ? [] : ["i", info]),
-      ...(tags === undefined ? [] : ["g", JSON.stringify(tags)]),
-    ];
-    const reply = await this.#commands.run(
-      INBOX_SEND_SCRIPT,
-      [...this.#keys.inbox(user), ...named],
-      [...this.#place(user, ttlMs), size, ttlMs, idempotency?.ttlMs ?? 0, ...fields],
+  async send(message: InboxSend): Promise<InboxSent> {
+    const durability = this.#options.durability?.() ?? "fast";
+    if (durability === "fast") return (await this.#store(this.#commands, message, durability)).sent;
+    const [meta] = this.#keys.inbox(message.user);
+    const { server, result } = await performAt(this.#commands, meta, (holder) =>
+      this.#store(holder, message, durability),
     );
-    const [offset, epoch, isRepeat, bySize, byTtl] = listOf(reply);
-    if (typeof offset !== "number" || typeof epoch !== "string") throw unexpected("a message");
-    return {
-      position: { offset, epoch },
-      isRepeat: isRepeat === 1,
-      bySize: count(bySize),
-      byTtl: count(byTtl),
-    };
+    try {
+      await this.#show(server, message.user, result);
+    } catch (error) {
+      // It may have named the server that holds the inbox now.
+      this.#commands.serverOf(meta, error);
+      throw error;
+    }
+    return result.sent;
   }
 
   async open({ user, group, bounds, since }: InboxOpening): Promise<OpenedInbox> {
@@ -138,6 +160,40 @@ class RedisInboxes implements Inboxes {
     const [offset, removed] = listOf(reply);
     if (typeof offset !== "number") throw unexpected("an acknowledgement");
     return { offset, removed: count(removed) };
+  }
+
+  async #store(
+    way: Pick<ServerCommands, "run">,
+    { user, size, ttlMs, idempotency, data, info, tags }: InboxSend,
+    durability: RedisDurability,
+  ): Promise<Stored> {
+    const named = idempotency === undefined ? [] : [this.#keys.inboxIdempotency(user, idempotency.key)];
+    const fields = [
+      "p",
+      data,
+      ...(info === undefined ? [] : ["i", info]),
+      ...(tags === undefined ? [] : ["g", JSON.stringify(tags)]),
+    ];
+    const reply = await way.run(
+      INBOX_SEND_SCRIPT,
+      [...this.#keys.inbox(user), ...named],
+      [...this.#place(user, ttlMs), size, ttlMs, idempotency?.ttlMs ?? 0, durability, ...fields],
+    );
+    const [offset, epoch, isRepeat, bySize, byTtl, newest, newestEpoch] = listOf(reply);
+    if (typeof offset !== "number" || typeof epoch !== "string") throw unexpected("a message");
+    return {
+      sent: { position: { offset, epoch }, isRepeat: isRepeat === 1, bySize: count(bySize), byTtl: count(byTtl) },
+      newest: { offset: count(newest), epoch: String(newestEpoch) },
+      ttlMs,
+    };
+  }
+
+  /** Once the replicas have it. A repeat too: the first one's sender may not have had an answer. */
+  async #show(server: ServerCommands, user: string, { newest, ttlMs }: Stored): Promise<void> {
+    await this.#replicas.secure(server, this.#keys.replicated(user));
+    const place = [...this.#place(user, ttlMs), newest.epoch, newest.offset];
+    if ((await server.run(INBOX_SHOW_SCRIPT, this.#keys.inbox(user), place)) !== 1)
+      throw new BrokerUnavailableError("Redis is another one since the message was stored");
   }
 
   #place(user: string, ttlMs: number): readonly (string | number)[] {

@@ -6,6 +6,7 @@ import type {
   CommandOptions,
   RedisArgument,
   RedisRequest,
+  ServerCommands,
 } from "./command-connection.ts";
 import { keySlot } from "./key-slot.ts";
 import { type ClusterTopology, nodeOf } from "./redis-topology.ts";
@@ -44,6 +45,15 @@ export class ClusterCommands implements CommandConnection {
   runIdOf(key: string): string {
     const owner = this.#view.table?.ownerOf(keySlot(key));
     return owner === undefined ? "" : (this.#shards.get(owner)?.runIdOf() ?? "");
+  }
+
+  serverOf(key: string, refusal?: unknown): ServerCommands {
+    const redirect = redirectOf(refusal);
+    if (redirect?.kind === "MOVED") this.#view.learn(redirect.slot, redirect.owner);
+    else if (redirect !== undefined) this.#view.markMoving(redirect.slot);
+    // Without a cause it is our own, and says nothing of where keys are.
+    else if (refusal instanceof Error && refusal.cause !== undefined) this.#view.doubt();
+    return this.#ownerShard(this.#view.table?.ownerOf(keySlot(key)));
   }
 
   run(script: RedisScript, keys: readonly string[], args: readonly RedisArgument[]): Promise<unknown> {

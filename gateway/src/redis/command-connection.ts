@@ -35,6 +35,12 @@ export interface CommandOptions extends RedisRuntime {
   readonly onInfo?: (info: string) => void;
 }
 
+/** The way to one server: nothing that is sent to it goes elsewhere. */
+export interface ServerCommands extends Pick<CommandConnection, "run" | "runForBuffers" | "call"> {
+  /** `<run id>:<replication id>`, as read last; empty before the first connect. */
+  runIdOf(): string;
+}
+
 /**
  * The way commands go to Redis: one server, or the primaries of a cluster, each command to the one that holds its key. Every promise
  * rejects with BrokerUnavailableError: at once when that server is known to be down, else within two command time-outs.
@@ -44,6 +50,11 @@ export interface CommandConnection {
   open(): void;
   /** What Redis runs where the key is: `<run id>:<replication id>`, as read last; empty when that is not known. */
   runIdOf(key: string): string;
+  /**
+   * The server that holds a key now. `refusal` is what a server answered to a command for the key: who it names counts. Throws
+   * BrokerUnavailableError where no server holds it.
+   */
+  serverOf(key: string, refusal?: unknown): ServerCommands;
   /** The keys are in one slot; the first decides where it goes. */
   run(script: RedisScript, keys: readonly string[], args: readonly RedisArgument[]): Promise<unknown>;
   /** As `run`, with every string of the reply as bytes. */

@@ -34,8 +34,6 @@ export class RedisKeys {
   readonly bans: string;
   /** Sorted set, who is banned → version of the last change. */
   readonly banVersions: string;
-  /** String that is written to learn which replicas have it, and so everything before it. */
-  readonly replicated: string;
   /** Pub/sub channel that every node hears. */
   readonly allNodes: string;
 
@@ -52,7 +50,6 @@ export class RedisKeys {
     this.complete = `${prefix}{L}:complete`;
     this.bans = `${prefix}{L}:bans`;
     this.banVersions = `${prefix}{L}:ban-versions`;
-    this.replicated = `${prefix}{L}:replicated`;
     this.allNodes = `${prefix}{L}:nodes`;
   }
 
@@ -89,6 +86,11 @@ export class RedisKeys {
   /** Stream: what waits for the replicas before it is stored and delivered. */
   awaited(channel: string): string {
     return `${this.prefix}{${tagOf(channel)}}.q:${channel}`;
+  }
+
+  /** String that is written to learn which replicas have it, and so everything before it; in the slot of a channel or user. */
+  replicated(name: string): string {
+    return `${this.prefix}{${tagOf(name)}}.r`;
   }
 
   /** String: the position that a publication with this idempotency key got. The length keeps two channels' keys apart. */

@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import type { ServerCommands } from "./command-connection.ts";
 
 /** What Redis answers to ROLE, of a primary. */
 export interface PrimaryRole {
@@ -8,12 +9,18 @@ export interface PrimaryRole {
   readonly replicas: ReadonlyMap<string, number>;
 }
 
+/** Replicas by their addresses, `host:port`. */
+export interface ReplicaReport {
+  /** Those that have everything. */
+  readonly confirmed: readonly string[];
+  /** Those that follow and did not say so in time. */
+  readonly late: readonly string[];
+}
+
 export interface ReplicaConfirmationOptions {
   readonly clock: Pick<Clock, "nowMs">;
-  /** A command to the primary. */
-  readonly call: (command: string, ...args: readonly (string | number)[]) => Promise<unknown>;
-  /** Written by every round: WAIT counts what its own connection wrote, and whoever has this has all that came before. */
-  readonly key: string;
+  /** The primary. ROLE and WAIT have no key: they count on the very connection that wrote. */
+  readonly server: Pick<ServerCommands, "call">;
 }
 
 /** A replica that does not answer costs every publication of a tick this long, milliseconds; below the command time-out. */
@@ -22,50 +29,59 @@ const WAIT_MS = 400;
 const SLOW_MS = 5_000;
 
 /**
- * Learns which replicas have everything that was written before the question. All who ask while one round is under way share the
- * next one: one WAIT per round trip, however many publish.
+ * Learns which replicas of one server have everything that was written there before the question. All who ask while one round is
+ * under way share the next one: one WAIT per round trip, however many publish.
  */
 export class ReplicaConfirmation {
   readonly #options: ReplicaConfirmationOptions;
   readonly #slowUntilMs = new Map<string, number>();
   #known: readonly string[] = [];
   #running: Promise<unknown> = Promise.resolve();
-  #next: Promise<readonly string[]> | undefined;
+  #next: Promise<ReplicaReport> | undefined;
+  /** Written by every round: WAIT counts what its own connection wrote, and whoever has this has all that came before. */
+  #key: string | undefined;
 
   constructor(options: ReplicaConfirmationOptions) {
     this.#options = options;
   }
 
-  /** Their addresses, `host:port`. Rejects with BrokerUnavailableError. */
-  confirm(): Promise<readonly string[]> {
-    this.#next ??= this.#startAfter(this.#running);
+  /** `key` is one that this server holds. Rejects with BrokerUnavailableError. */
+  confirm(key: string): Promise<ReplicaReport> {
+    this.#next ??= this.#startAfter(this.#running, key);
     return this.#next;
   }
 
-  async #startAfter(running: Promise<unknown>): Promise<readonly string[]> {
+  async #startAfter(running: Promise<unknown>, key: string): Promise<ReplicaReport> {
     // A failed round is its own callers' matter. Also without one: those of this turn of the event loop come along.
     await running.catch(() => undefined);
     this.#next = undefined;
-    const round = this.#ask();
+    const round = this.#ask(key);
     this.#running = round;
     return round;
   }
 
-  async #ask(): Promise<readonly string[]> {
-    const first = await this.#askOnce();
-    // A replica that is new here was not waited for.
-    return first.isComplete ? first.confirmed : (await this.#askOnce()).confirmed;
+  async #ask(key: string): Promise<ReplicaReport> {
+    // One key serves a whole server, until its slot moves away.
+    const written = (this.#key ??= key);
+    try {
+      const first = await this.#askOnce(written);
+      // A replica that is new here was not waited for.
+      return first.isComplete ? first : await this.#askOnce(written);
+    } catch (error) {
+      this.#key = undefined;
+      throw error;
+    }
   }
 
-  async #askOnce(): Promise<{ readonly confirmed: readonly string[]; readonly isComplete: boolean }> {
-    const { call, key } = this.#options;
+  async #askOnce(key: string): Promise<ReplicaReport & { readonly isComplete: boolean }> {
+    const { server } = this.#options;
     const known = this.#known;
     const awaited = known.filter((address) => !this.#isSlow(address)).length;
     const replies = await Promise.all([
-      call("SET", key, "1"),
-      call("ROLE"),
-      call("WAIT", awaited, WAIT_MS),
-      call("ROLE"),
+      server.call("SET", key, "1"),
+      server.call("ROLE"),
+      server.call("WAIT", awaited, WAIT_MS),
+      server.call("ROLE"),
     ]);
     const after = primaryRole(replies[3]);
     const confirmed = confirmedReplicas(primaryRole(replies[1]), Number(replies[2]), after);
@@ -75,7 +91,7 @@ export class ReplicaConfirmation {
       confirmed,
       late.filter((address) => known.includes(address)),
     );
-    return { confirmed, isComplete: late.every((address) => known.includes(address)) };
+    return { confirmed, late, isComplete: late.every((address) => known.includes(address)) };
   }
 
   #note(confirmed: readonly string[], late: readonly string[]): void {

@@ -33,6 +33,11 @@ export class ReplicaProcesses {
       .join("")}`;
   }
 
+  /** Undefined where it could not be asked. */
+  runIdOf(address: string): string | undefined {
+    return this.#runIds.get(address);
+  }
+
   /** Asks anew. True when all of them answered. */
   async learn(addresses: readonly string[]): Promise<boolean> {
     for (const known of [this.#runIds, this.#failedAtMs])

@@ -6,6 +6,7 @@ import type {
   CommandOptions,
   RedisArgument,
   RedisRequest,
+  ServerCommands,
 } from "./command-connection.ts";
 import { createRedis, dropSocket } from "./redis-options.ts";
 import { redactedError } from "./redis-runtime.ts";
@@ -61,6 +62,10 @@ export class ShardCommands implements CommandConnection {
   /** One process has all keys: `<run id>:<replication id>`, as read last. */
   runIdOf(): string {
     return this.#runId;
+  }
+
+  serverOf(): ServerCommands {
+    return this;
   }
 
   run(script: RedisScript, keys: readonly string[], args: readonly RedisArgument[]): Promise<unknown> {

@@ -157,31 +157,29 @@ function union(schema: Schema, at: string): Schema {
   throw new Error(`${at}: a union of ${options.map(({ type }) => type).join(" | ")} cannot be said in a CRD`);
 }
 
-/** One object with every variant's properties; CEL says which belong to which value of the discriminator. */
+interface CelRule {
+  readonly rule: string;
+  readonly message: string;
+}
+
+/** One object with every variant's properties; CEL says which belong to which value of the discriminator. What all have needs none. */
 function discriminated(rest: Schema, options: readonly Schema[], at: string): Schema {
   const key = discriminator(options, at);
   const properties: Record<string, Schema> = {};
-  const celRules: { rule: string; message: string }[] = [];
+  const celRules: CelRule[] = [];
   const values = options.map((each) => each.properties?.[key]?.enum?.[0]);
   for (const [index, option] of options.entries()) {
-    const value = String(values[index]);
     for (const [name, each] of Object.entries(option.properties ?? {})) {
       if (name === key) continue;
-      if (name in properties) throw new Error(`${at}.${name}: in two variants`);
+      const isShared = options.every((other) => isAlike(other.properties?.[name], each));
+      if (name in properties && !isShared) throw new Error(`${at}.${name}: differs in two variants`);
       if ("default" in each) throw new Error(`${at}.${name}: a default would appear in every variant`);
       properties[name] = structural(each, `${at}.${name}`);
-      celRules.push({
-        rule: `!has(self.${name}) || self.${key} == '${value}'`,
-        message: `${name} needs ${key} ${value}`,
-      });
-      if (option.required?.includes(name))
-        celRules.push({
-          rule: `self.${key} != '${value}' || has(self.${name})`,
-          message: `${key} ${value} needs ${name}`,
-        });
+      const isRequired = option.required?.includes(name) === true;
+      celRules.push(...variantRules(name, { key, value: String(values[index]), isShared, isRequired }));
     }
   }
-  const own = (rest[CEL_RULES] as typeof celRules | undefined) ?? [];
+  const own = (rest[CEL_RULES] as CelRule[] | undefined) ?? [];
   return {
     ...rest,
     type: "object",
@@ -189,6 +187,25 @@ function discriminated(rest: Schema, options: readonly Schema[], at: string): Sc
     properties: { [key]: { type: "string", enum: values, description: "Which kind." }, ...properties },
     [CEL_RULES]: [...celRules, ...own],
   };
+}
+
+interface Variant {
+  readonly key: string;
+  readonly value: string;
+  readonly isShared: boolean;
+  readonly isRequired: boolean;
+}
+
+/** Of one property of one variant. */
+function variantRules(name: string, { key, value, isShared, isRequired }: Variant): readonly CelRule[] {
+  const belongs = { rule: `!has(self.${name}) || self.${key} == '${value}'`, message: `${name} needs ${key} ${value}` };
+  const needs = { rule: `self.${key} != '${value}' || has(self.${name})`, message: `${key} ${value} needs ${name}` };
+  return [...(isShared ? [] : [belongs]), ...(isRequired ? [needs] : [])];
+}
+
+/** Both come from zod, which writes the same in the same order. */
+function isAlike(one: Schema | undefined, other: Schema): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
 }
 
 function discriminator(options: readonly Schema[], at: string): string {

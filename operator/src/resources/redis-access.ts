@@ -58,6 +58,7 @@ export function redisBroker(cluster: RealtimeCluster, prefix: string): BrokerCon
     masterName: PRIMARY_NAME,
     passwordFile: redisFile.password,
     sentinelPasswordFile: redisFile.password,
+    ...(redis.durability && { durability: redis.durability }),
   };
 }
 

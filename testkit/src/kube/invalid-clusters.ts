@@ -112,11 +112,6 @@ export const invalidClusters: readonly InvalidCluster[] = [
     refusal: "persistence needs type managed",
   },
   {
-    title: "durability of a managed Redis, which has no replicas",
-    spec: { redis: { type: "managed", durability: "replicated" } },
-    refusal: "durability needs type external",
-  },
-  {
     title: "a durability that is none",
     spec: { redis: { ...external, durability: "always" } },
     refusal: 'spec.redis.durability: Unsupported value: "always"',

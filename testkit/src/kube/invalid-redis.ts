@@ -15,6 +15,11 @@ export const invalidRedis: readonly { readonly title: string; readonly spec: unk
     refusal: "redis.failover needs redis.mode sentinel",
   },
   {
+    title: "replicated durability of one Redis, which has no replica",
+    spec: { redis: { type: "managed", durability: "replicated" } },
+    refusal: "redis.durability replicated needs redis.mode sentinel",
+  },
+  {
     title: "a Redis that is dead in no time",
     spec: { redis: { type: "managed", mode: "sentinel", failover: { downAfterMs: 10 } } },
     refusal: "spec.redis.failover.downAfterMs in body should be greater than or equal to 1000",

@@ -5,6 +5,13 @@ import { secretKeyRef } from "./auth-schema.ts";
 import { resources, storage } from "./gateway-schema.ts";
 import type { RedisAddressSpec, RedisSpec } from "./gen/types.ts";
 
+const durability = z
+  .enum(["fast", "replicated"])
+  .exactOptional()
+  .describe(
+    "fast: publications and messages to inboxes are delivered as they are written; after a failover clients load their state anew. replicated: publishers and subscribers wait for the replicas, and what was acknowledged outlives a failover; needs replicas that gateways can reach. Absent: fast.",
+  );
+
 const failover = z
   .strictObject({
     antiAffinity: z
@@ -25,7 +32,7 @@ const failover = z
       .max(2)
       .exactOptional()
       .describe(
-        "Replicas that must follow the primary for it to take writes. 0: it goes on alone, also when it was cut off. Absent: 1.",
+        "Replicas that must follow the primary for it to take writes. 0: it goes on alone, also when it was cut off, and durability replicated waits for nobody then. Absent: 1.",
       ),
   })
   .meta({ typeName: "RedisFailoverSpec" });
@@ -48,6 +55,7 @@ const managed = z.strictObject({
       "Another number makes another password. Gateways change to it without losing a connection; then the old one ends. Only mode standalone.",
     ),
   failover: failover.exactOptional().describe("Settings of mode sentinel."),
+  durability,
 });
 
 function address(port: number): z.ZodType<RedisAddressSpec> {
@@ -123,12 +131,7 @@ const external = z.strictObject({
   caSecretRef: secretKeyRef("ca.crt")
     .exactOptional()
     .describe("Secret with the certificates of authorities to trust for TLS, PEM; the system's when absent."),
-  durability: z
-    .enum(["fast", "replicated"])
-    .exactOptional()
-    .describe(
-      "fast: publications are delivered as they are written; after a failover clients load their state anew. replicated: publishers and subscribers wait for the replicas, and histories outlive a failover; gateways must reach the replicas. Absent: fast.",
-    ),
+  durability,
 });
 
 const byTls = (field: string): string => `(has(self.${field}) && has(self.${field}.tls) && self.${field}.tls)`;
@@ -148,6 +151,10 @@ export const redis: z.ZodType<RedisSpec> = z.discriminatedUnion("type", [managed
       "redis.caSecretRef needs tls: true, or a URL that begins with rediss://",
     ],
     ["!has(self.failover) || (has(self.mode) && self.mode == 'sentinel')", "redis.failover needs redis.mode sentinel"],
+    [
+      "self.type != 'managed' || !has(self.durability) || self.durability == 'fast' || (has(self.mode) && self.mode == 'sentinel')",
+      "redis.durability replicated needs redis.mode sentinel: one Redis has no replica to wait for",
+    ],
     [
       "!has(self.passwordVersion) || !has(self.mode) || self.mode == 'standalone'",
       "redis.passwordVersion needs redis.mode standalone",

@@ -160,7 +160,7 @@ export interface RedisFailoverSpec {
   readonly antiAffinity?: "preferred" | "required";
   /** Milliseconds of silence after which a Redis is held to be dead. Absent: 5000. */
   readonly downAfterMs?: number;
-  /** Replicas that must follow the primary for it to take writes. 0: it goes on alone, also when it was cut off. Absent: 1. */
+  /** Replicas that must follow the primary for it to take writes. 0: it goes on alone, also when it was cut off, and durability replicated waits for nobody then. Absent: 1. */
   readonly minReplicasToWrite?: number;
 }
 
@@ -218,6 +218,8 @@ export type RedisSpec = {
     readonly passwordVersion?: number;
     /** Settings of mode sentinel. */
     readonly failover?: RedisFailoverSpec;
+    /** fast: publications and messages to inboxes are delivered as they are written; after a failover clients load their state anew. replicated: publishers and subscribers wait for the replicas, and what was acknowledged outlives a failover; needs replicas that gateways can reach. Absent: fast. */
+    readonly durability?: "fast" | "replicated";
   } | {
     readonly type: "external";
     /** One Redis: Secret with the URL, redis://user:password@host:6379/0 or rediss://… */
@@ -228,7 +230,7 @@ export type RedisSpec = {
     readonly cluster?: RedisClusterSpec;
     /** Secret with the certificates of authorities to trust for TLS, PEM; the system's when absent. */
     readonly caSecretRef?: SecretKeyRef;
-    /** fast: publications are delivered as they are written; after a failover clients load their state anew. replicated: publishers and subscribers wait for the replicas, and histories outlive a failover; gateways must reach the replicas. Absent: fast. */
+    /** fast: publications and messages to inboxes are delivered as they are written; after a failover clients load their state anew. replicated: publishers and subscribers wait for the replicas, and what was acknowledged outlives a failover; needs replicas that gateways can reach. Absent: fast. */
     readonly durability?: "fast" | "replicated";
   };
 

@@ -1,0 +1,105 @@
+import { BrokerUnavailableError } from "../broker/broker.ts";
+import type { Clock } from "../clock.ts";
+import type { ServerCommands } from "./command-connection.ts";
+import { ReplicaConfirmation } from "./replica-confirmation.ts";
+import { ReplicaProcesses } from "./replica-processes.ts";
+import { ReplicaWatch } from "./replica-watch.ts";
+
+export interface ReplicasOptions {
+  readonly clock: Pick<Clock, "nowMs">;
+  /** Run id of the server at `host:port`. */
+  readonly readRunId: (endpoint: string) => Promise<string>;
+  /** A replica at `host:port` cannot be asked for its run id; told once until it can. */
+  readonly onUnknown: (endpoint: string) => void;
+}
+
+/** After a failover the other replicas turn to the new primary; a replica that is missing ends epochs only after this time, ms. */
+const PATIENCE_MS = 5_000;
+
+interface ServerReplicas {
+  readonly confirmation: ReplicaConfirmation;
+  readonly processes: ReplicaProcesses;
+  runId: string;
+  sinceMs: number;
+}
+
+/** Who follows each server, and has everything: a round of its own for each, shared by all who ask meanwhile. */
+export class Replicas {
+  readonly #options: ReplicasOptions;
+  readonly #servers = new WeakMap<ServerCommands, ServerReplicas>();
+  readonly #watch = new ReplicaWatch();
+  #connectedAtMs: number;
+
+  constructor(options: ReplicasOptions) {
+    this.#options = options;
+    this.#connectedAtMs = options.clock.nowMs();
+  }
+
+  /** There is a new connection, maybe to another server. */
+  reconnected(): void {
+    this.#connectedAtMs = this.#options.clock.nowMs();
+  }
+
+  /** The others may still be on their way to this primary. */
+  isYoung(server: ServerCommands): boolean {
+    return this.#options.clock.nowMs() - Math.max(this.#connectedAtMs, this.#of(server).sinceMs) < PATIENCE_MS;
+  }
+
+  /**
+   * Run ids of the replicas that have everything that was written to the server before, as the scripts want them: `,a,b,`. `key` is
+   * one that it holds. Rejects with BrokerUnavailableError.
+   */
+  async confirmed(server: ServerCommands, key: string): Promise<string> {
+    const { confirmation, processes } = this.#of(server);
+    return processes.runIdsOf((await confirmation.confirm(key)).confirmed);
+  }
+
+  /** Asks those that have everything anew who they are. False where one of them did not answer. */
+  async learn(server: ServerCommands, key: string): Promise<boolean> {
+    const { confirmation, processes } = this.#of(server);
+    return processes.learn((await confirmation.confirm(key)).confirmed);
+  }
+
+  /**
+   * Resolves once every replica that was there lately has everything that was written to the server before. Rejects with
+   * BrokerUnavailableError.
+   */
+  async secure(server: ServerCommands, key: string): Promise<void> {
+    if (await this.#isComplete(server, key)) return;
+    // What is known of a replica may be of the process that was there before.
+    await this.learn(server, key);
+    if (!(await this.#isComplete(server, key))) throw new BrokerUnavailableError("a replica of Redis is missing");
+  }
+
+  async #isComplete(server: ServerCommands, key: string): Promise<boolean> {
+    const { confirmation, processes } = this.#of(server);
+    const { confirmed, late } = await confirmation.confirm(key);
+    await processes.runIdsOf(confirmed);
+    const known = (address: string): { address: string; runId: string | undefined } => ({
+      address,
+      runId: processes.runIdOf(address),
+    });
+    const [primary = ""] = server.runIdOf().split(":");
+    const report = { primary, confirmed: confirmed.map(known), late: late.map(known) };
+    return this.#watch.isComplete(report, this.#options.clock.nowMs());
+  }
+
+  #of(server: ServerCommands): ServerReplicas {
+    const known = this.#servers.get(server) ?? this.#add(server);
+    const runId = server.runIdOf();
+    if (known.runId !== runId) Object.assign(known, { runId, sinceMs: this.#options.clock.nowMs() });
+    return known;
+  }
+
+  #add(server: ServerCommands): ServerReplicas {
+    const { clock, readRunId, onUnknown } = this.#options;
+    const added = {
+      confirmation: new ReplicaConfirmation({ clock, server }),
+      processes: new ReplicaProcesses({ clock, readRunId, onUnknown }),
+      runId: "",
+      sinceMs: 0,
+    };
+    this.#servers.set(server, added);
+    return added;
+  }
+}
