@@ -24,12 +24,12 @@ test.each([
   expect(await brokerOf(given)).toMatchObject({ type: "redis", durability: "replicated" });
 });
 
+const labels = (component: string): unknown => expect.objectContaining({ "belay.dev/component": component }) as unknown;
+
 test("[RC17] gateways may connect to every node of a managed Redis with Sentinel, replicas too", async () => {
   const given = new Given();
   await given.cluster({ replicas: 1, redis: { type: "managed", mode: "sentinel", durability: "replicated" } });
   await given.pass();
-  const labels = (component: string): unknown =>
-    expect.objectContaining({ "belay.dev/component": component }) as unknown;
   const spec = (await given.read(RESOURCES.networkPolicies, "chat-redis-nodes"))?.["spec"];
   expect(spec).toMatchObject({
     podSelector: { matchLabels: labels("redis-node") },
