@@ -1,6 +1,7 @@
 import { openRedisBroker, openRedisRegistry, type RedisTopology } from "@belay/gateway/internal";
-import { brokerContract, type RedisCluster, registryContract, startRedisCluster } from "@belay/testkit";
+import { brokerContract, inboxContract, type RedisCluster, registryContract, startRedisCluster } from "@belay/testkit";
 import { afterAll, beforeAll } from "vitest";
+import { openRedisInboxes } from "../src/inbox/redis-inboxes.ts";
 import { clusterTopology } from "./redis-topologies.ts";
 import { testRuntime } from "./redis-test-runtime.ts";
 
@@ -21,6 +22,25 @@ brokerContract({
   nodes: 2,
   openMedium: async () => ({
     open: (nodeId = "") => openRedisBroker({ url, prefix: "belay:", nodeId, ...testRuntime() }),
+    ...nothing,
+  }),
+});
+
+brokerContract({
+  name: "Redis Cluster, replicated without replicas",
+  nodes: 2,
+  openMedium: async () => ({
+    open: (nodeId = "") =>
+      openRedisBroker({ url, prefix: "replicated:", nodeId, durability: () => "replicated", ...testRuntime() }),
+    ...nothing,
+  }),
+});
+
+inboxContract({
+  name: "Redis Cluster, replicated without replicas",
+  nodes: 2,
+  openMedium: async () => ({
+    open: () => openRedisInboxes({ url, prefix: "replicated:", durability: () => "replicated", ...testRuntime() }),
     ...nothing,
   }),
 });

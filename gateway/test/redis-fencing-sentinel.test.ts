@@ -4,11 +4,14 @@ import { expect, onTestFinished, test } from "vitest";
 import { CheckedTraffic } from "./checked-traffic.ts";
 import { testRuntime } from "./redis-test-runtime.ts";
 
+/** As the operator runs it: a password, and servers that are known by their names. */
 test("[FN5] replicated: Sentinel replaces a killed primary under traffic, two replicas: nothing that was acknowledged is lost, one epoch", async () => {
-  await using group = await startSentinelGroup();
+  const login = { password: "secret" };
+  const group = await startSentinelGroup({ ...login, areNamed: true });
   const { sentinels, masterName } = group;
-  const url = { mode: "sentinel", sentinels, masterName, login: {}, sentinelLogin: {} } as const;
-  const broker = openRedisBroker({ url, prefix: "t:", nodeId: "n", ...testRuntime(), durability: () => "replicated" });
+  const url = { mode: "sentinel", sentinels, masterName, login, sentinelLogin: {} } as const;
+  const runtime = testRuntime();
+  const broker = openRedisBroker({ url, prefix: "t:", nodeId: "n", ...runtime, durability: () => "replicated" });
   onTestFinished(() => broker.close());
   await new BrokerNode(broker).start();
   const acknowledged = new Map<string, Position>();
@@ -24,6 +27,7 @@ test("[FN5] replicated: Sentinel replaces a killed primary under traffic, two re
   });
   await eventually("traffic", 10_000, () => acknowledged.size > 500);
   const former = await group.primary();
+  expect(await group.call(former, "ROLE")).toContain("localhost");
   await former.kill();
   await group.promoted(former);
   const before = acknowledged.size;
@@ -34,6 +38,7 @@ test("[FN5] replicated: Sentinel replaces a killed primary under traffic, two re
   const stored = new Map(publications.map(({ data, offset }) => [data.toString(), offset]));
   expect([...acknowledged].filter(([text, { offset }]) => stored.get(text) !== offset)).toEqual([]);
   expect(new Set([...acknowledged.values()].map(({ epoch }) => epoch)).size).toBe(1);
+  expect(runtime.lines.filter((line) => line.includes("cannot be reached"))).toEqual([]);
 });
 
 /** Acknowledged publications that no replica has when the primary dies. */

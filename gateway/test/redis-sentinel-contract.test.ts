@@ -1,6 +1,13 @@
 import { openRedisBroker, openRedisRegistry, type RedisTopology } from "@belay/gateway/internal";
-import { brokerContract, registryContract, type SentinelGroup, startSentinelGroup } from "@belay/testkit";
+import {
+  brokerContract,
+  inboxContract,
+  registryContract,
+  type SentinelGroup,
+  startSentinelGroup,
+} from "@belay/testkit";
 import { afterAll, beforeAll } from "vitest";
+import { openRedisInboxes } from "../src/inbox/redis-inboxes.ts";
 import { sentinelTopology } from "./redis-topologies.ts";
 import { testRuntime } from "./redis-test-runtime.ts";
 
@@ -21,6 +28,25 @@ brokerContract({
   nodes: 2,
   openMedium: async () => ({
     open: (nodeId = "") => openRedisBroker({ url, prefix: "belay:", nodeId, ...testRuntime() }),
+    ...nothing,
+  }),
+});
+
+brokerContract({
+  name: "Redis with sentinels, replicated",
+  nodes: 2,
+  openMedium: async () => ({
+    open: (nodeId = "") =>
+      openRedisBroker({ url, prefix: "replicated:", nodeId, durability: () => "replicated", ...testRuntime() }),
+    ...nothing,
+  }),
+});
+
+inboxContract({
+  name: "Redis with sentinels, replicated",
+  nodes: 2,
+  openMedium: async () => ({
+    open: () => openRedisInboxes({ url, prefix: "replicated:", durability: () => "replicated", ...testRuntime() }),
     ...nothing,
   }),
 });

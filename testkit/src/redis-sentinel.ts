@@ -13,6 +13,8 @@ export interface SentinelOptions {
   /** Of Redis. */
   readonly password?: string;
   readonly sentinelPassword?: string;
+  /** All know one another by a name instead of an address, as pods do. */
+  readonly areNamed?: boolean;
   /** Whether `lag` can be called; only inside a test. */
   readonly canLag?: boolean;
 }
@@ -73,7 +75,7 @@ class LocalSentinelGroup implements SentinelGroup {
     const primary = await this.#startServer([]);
     if (this.#options.canLag === true) this.#front = await TcpProxy.start(primary.port);
     const knownPort = this.#front?.port ?? primary.port;
-    const replicaOf = ["--replicaof", "127.0.0.1", String(knownPort)];
+    const replicaOf = ["--replicaof", this.#host, String(knownPort)];
     await Promise.all(Array.from({ length: REPLICAS }, () => this.#startServer(replicaOf)));
     // The sentinels look for replicas when they come, and then only every 10 s.
     await eventually("replicas are in step", 15_000, async () => {
@@ -127,7 +129,13 @@ class LocalSentinelGroup implements SentinelGroup {
     const { password } = this.#options;
     const server = await openRedis({
       ...(password !== undefined && { password }),
-      settings: [...settings, ...SERVER_SETTINGS, ...(password === undefined ? [] : ["--masterauth", password])],
+      settings: [
+        ...settings,
+        "--replica-announce-ip",
+        this.#host,
+        ...SERVER_SETTINGS,
+        ...(password === undefined ? [] : ["--masterauth", password]),
+      ],
     });
     this.servers.push(server);
     await server.start();
@@ -144,7 +152,9 @@ class LocalSentinelGroup implements SentinelGroup {
       `port ${port}`,
       "bind 127.0.0.1",
       `dir ${directory}`,
-      `sentinel monitor ${MASTER_NAME} 127.0.0.1 ${primaryPort} 2`,
+      "sentinel resolve-hostnames yes",
+      `sentinel announce-hostnames ${this.#options.areNamed === true ? "yes" : "no"}`,
+      `sentinel monitor ${MASTER_NAME} ${this.#host} ${primaryPort} 2`,
       `sentinel down-after-milliseconds ${MASTER_NAME} ${downAfterMs}`,
       `sentinel failover-timeout ${MASTER_NAME} 5000`,
       `sentinel auth-user ${MASTER_NAME} ${SENTINEL_USER}`,
@@ -159,6 +169,10 @@ class LocalSentinelGroup implements SentinelGroup {
     this.#processes.push(process);
     this.sentinels.push({ host: "127.0.0.1", port });
     await process.start();
+  }
+
+  get #host(): string {
+    return this.#options.areNamed === true ? "localhost" : "127.0.0.1";
   }
 
   #ask(port: number, ...args: readonly string[]): Promise<string> {
