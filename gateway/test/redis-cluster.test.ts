@@ -54,11 +54,7 @@ test("[TP6] slots move to a node that was added, under traffic: no socket closes
   const added = await cluster.addMaster();
   for (const channel of CHANNELS.slice(0, 3)) {
     const name = new RedisKeys("").publications(channel);
-    const slot = keySlot(name);
-    const from = await cluster.ownerOf(name);
-    await cluster.beginMigration(slot, from, added);
-    await cluster.moveKeys(slot, from, added);
-    await cluster.endMigration(slot, from, added);
+    await cluster.move(name, added);
     expect(await cluster.ownerOf(name)).toBe(added);
   }
   await finish(traffic);

@@ -27,6 +27,8 @@ export interface RedisCluster extends AsyncDisposable {
   /** Moves the keys of the slot. */
   moveKeys(slot: number, from: RedisServer, to: RedisServer): Promise<void>;
   endMigration(slot: number, from: RedisServer, to: RedisServer): Promise<void>;
+  /** Moves the slot of a key with all its keys, as redis-cli does. */
+  move(key: string, to: RedisServer): Promise<void>;
   call(server: RedisServer, ...args: readonly string[]): Promise<string>;
 }
 
@@ -141,6 +143,13 @@ class LocalCluster implements RedisCluster {
     // As redis-cli does: the new owner first.
     await this.call(to, "CLUSTER", "SETSLOT", String(slot), "NODE", id);
     await this.call(from, "CLUSTER", "SETSLOT", String(slot), "NODE", id);
+  }
+
+  async move(key: string, to: RedisServer): Promise<void> {
+    const [slot, from] = [await this.#slotOf(key), await this.ownerOf(key)];
+    await this.beginMigration(slot, from, to);
+    await this.moveKeys(slot, from, to);
+    await this.endMigration(slot, from, to);
   }
 
   call(server: RedisServer, ...args: readonly string[]): Promise<string> {

@@ -1,13 +1,13 @@
-import type { ServerCommands } from "../redis/command-connection.ts";
+import type { ScriptServer, ServerCommands } from "../redis/command-connection.ts";
 import type { RedisKeys } from "../redis/redis-keys.ts";
 import type { Replicas } from "../redis/replicas.ts";
 import { BrokerUnavailableError, type Position } from "./broker.ts";
 import { ANNOUNCE_SCRIPT } from "./redis-channel-scripts.ts";
 
-/** Keys and arguments with which every script of a channel begins. */
+/** Keys with which every script of a channel begins, and the arguments for all its keys at a server. */
 export interface PlaceCall {
   readonly keys: readonly string[];
-  readonly args: readonly (string | number)[];
+  readonly args: (server: ScriptServer, keys: readonly string[]) => readonly (string | number)[];
 }
 
 export type PlaceMode = "fast" | "replicated" | "patient";
@@ -17,9 +17,9 @@ export interface PlaceRequest {
   readonly mode: PlaceMode;
   /** Run ids of the replicas that have everything; empty where nobody looked. */
   readonly confirmed: string;
-  /** The run as the caller knows it. */
-  readonly runId: string;
   readonly ttlMs?: number;
+  /** What is done where another process has written the partition. Default: `hold` where slots can move. */
+  readonly foreign?: "hold" | "end";
 }
 
 export interface RedisAnnouncerOptions {
@@ -64,13 +64,13 @@ export class RedisAnnouncer {
   async #try({ channel, position, server, runId }: AwaitedPlace, mode: PlaceMode): Promise<unknown> {
     const { replicas, place, keys } = this.#options;
     const confirmed = await replicas.confirmed(server, keys.replicated(channel));
-    const call = place({ channel, mode, confirmed, runId });
+    const call = place({ channel, mode, confirmed });
     const { offset, epoch } = position;
-    // Another connection since then may be to another server, where this place is somebody else's.
-    if (server.runIdOf() !== runId)
-      throw new BrokerUnavailableError("Redis is another one since the publication was made");
-    const args = [...call.args, keys.publications(channel), offset, epoch];
-    const reply = await server.run(ANNOUNCE_SCRIPT, call.keys, args);
+    const reply = await server.run(ANNOUNCE_SCRIPT, call.keys, (at) => {
+      // Another connection since then may be to another server, where this place is somebody else's.
+      if (at.runId !== runId) throw new BrokerUnavailableError("Redis is another one since the publication was made");
+      return [...call.args(at, call.keys), keys.publications(channel), offset, epoch];
+    });
     return Array.isArray(reply) ? (reply as readonly unknown[])[0] : undefined;
   }
 }

@@ -115,12 +115,10 @@ class RedisBroker implements Broker {
         this.#report();
       },
       onInfo: (info) => (this.#memory = memoryOf(info)),
+      runKeys: this.#keys.partitionTerms,
     });
-    this.#presence = new RedisPresence({
-      commands: this.#commands,
-      keys: this.#keys,
-      lease: () => options.lease?.(),
-    });
+    const lease = (): Lease | undefined => options.lease?.();
+    this.#presence = new RedisPresence({ commands: this.#commands, keys: this.#keys, lease });
     this.#streams = new RedisStreams({
       commands: this.#commands,
       keys: this.#keys,

@@ -17,11 +17,21 @@
  * ARGV  1 `<run id>:<replication id>` as the caller knows it   2 epoch to use if one is needed   3 TTL of the meta, ms
  *       4 `fast`, `replicated`, or `patient`: as replicated, but a missing replica is waited for
  *       5 run ids that have everything, as in `s`; empty where nobody looked
- * Leaves epoch, top (offset of the newest publication), isNew, isStale (the caller's idea of the run is not that of the partition) and
- * announce. Replies `wait` where a patient caller has to.
+ *       6 `hold`: nothing is done where the partition was written by another process, for it may have been moved here as a whole;
+ *         `end`: its term ends then
+ *       7 how many keys stand behind the last argument; KEYS has the first one only then: the slot is on its way here, and not before
+ *         everything has come may a key that is missing be taken for one that never was
+ * Leaves keys, epoch, top (offset of the newest publication), isNew, isStale (the caller's idea of the run is not that of the partition) and
+ * announce. Replies `wait` where a patient caller has to, and `foreign` with the run of the other process, empty for
+ * none, where it holds.
  */
 export const PLACE = `
-local partition = redis.call('HMGET', KEYS[1], 'run', 'n', 'id', 's', 'x')
+local keys, moved = KEYS, tonumber(ARGV[7])
+if moved > 0 then
+  keys = {KEYS[1]}
+  for index = #ARGV - moved + 1, #ARGV do keys[#keys + 1] = ARGV[index] end
+end
+local partition = redis.call('HMGET', keys[1], 'run', 'n', 'id', 's', 'x')
 local run, term, id, replicas, mixed = partition[1], partition[2], partition[3], partition[4], tonumber(partition[5])
 local time = redis.call('TIME')
 local clock = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -29,30 +39,35 @@ local isStale = not run or not id or run .. ':' .. id ~= ARGV[1]
 local function begin(members)
   term = string.format('%.0f', math.max(clock, (tonumber(term) or 0) + 1))
   replicas = members
-  redis.call('HSET', KEYS[1], 'n', term)
-  if members then redis.call('HSET', KEYS[1], 's', members) else redis.call('HDEL', KEYS[1], 's') end
+  redis.call('HSET', keys[1], 'n', term)
+  if members then redis.call('HSET', keys[1], 's', members) else redis.call('HDEL', keys[1], 's') end
 end
 if isStale then
   local current = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
   local replication = redis.call('INFO', 'replication')
   local currentId = string.match(replication, 'master_replid:(%w+)')
+  local isSame = run == current and id == currentId
+  if ARGV[6] == 'hold' and moved > 0 and not isSame then return {'foreign', run and id and run .. ':' .. id or ''} end
   if run ~= current or (id and id ~= currentId) then
     local isHere = replicas and string.find(replicas, ',' .. current .. ',', 1, true)
-    if isHere and id == string.match(replication, 'master_replid2:(%w+)') then
+    local isHeir = id == string.match(replication, 'master_replid2:(%w+)')
+    if isHere and isHeir then
       replicas = string.gsub(replicas, ',' .. current .. ',', ',')
-      redis.call('HSET', KEYS[1], 's', replicas)
+      redis.call('HSET', keys[1], 's', replicas)
+    elseif ARGV[6] == 'hold' and run and id and run ~= current and not isHeir then
+      return {'foreign', run .. ':' .. id}
     else
       begin(ARGV[4] ~= 'fast' and ',')
     end
-    redis.call('HSET', KEYS[1], 'run', current, 'id', currentId)
+    redis.call('HSET', keys[1], 'run', current, 'id', currentId)
   elseif not id then
-    redis.call('HSET', KEYS[1], 'id', currentId)
+    redis.call('HSET', keys[1], 'id', currentId)
   end
 end
 if ARGV[4] == 'fast' then
   if replicas then
     begin(false)
-    redis.call('HSET', KEYS[1], 'x', clock)
+    redis.call('HSET', keys[1], 'x', clock)
   end
 elseif not replicas and (not mixed or clock - mixed > 60000) then
   begin(',')
@@ -65,29 +80,29 @@ if ARGV[5] ~= '' and not isStale and replicas and replicas ~= ARGV[5] then
       break
     end
   end
-  if replicas ~= ARGV[5] then redis.call('HSET', KEYS[1], 's', ARGV[5]) end
+  if replicas ~= ARGV[5] then redis.call('HSET', keys[1], 's', ARGV[5]) end
 end
-local meta = redis.call('HMGET', KEYS[2], 'e', 'o', 'n')
+local meta = redis.call('HMGET', keys[2], 'e', 'o', 'n')
 local epoch, top = meta[1], tonumber(meta[2])
 local isNew = not epoch or not top or meta[3] ~= term
 if isNew then
-  redis.call('DEL', KEYS[2], KEYS[3], KEYS[4])
+  for index = 2, 4 do redis.call('DEL', keys[index]) end
   epoch, top = ARGV[2], 0
-  redis.call('HSET', KEYS[2], 'e', epoch, 'o', 0, 'n', term)
-  redis.call('PEXPIRE', KEYS[2], ARGV[3])
+  redis.call('HSET', keys[2], 'e', epoch, 'o', 0, 'n', term)
+  redis.call('PEXPIRE', keys[2], ARGV[3])
 else
-  redis.call('PEXPIRE', KEYS[2], ARGV[3], 'GT')
+  redis.call('PEXPIRE', keys[2], ARGV[3], 'GT')
 end
 local function announce(last, channel)
-  for _, entry in ipairs(redis.call('XRANGE', KEYS[4], '-', last)) do
+  for _, entry in ipairs(redis.call('XRANGE', keys[4], '-', last)) do
     local bytes, keep, ttl = entry[2][2], entry[2][4], entry[2][6]
     if keep ~= '0' then
-      redis.call('XADD', KEYS[3], 'MAXLEN', keep, entry[1], 'p', bytes)
-      redis.call('PEXPIRE', KEYS[3], ttl)
+      redis.call('XADD', keys[3], 'MAXLEN', keep, entry[1], 'p', bytes)
+      redis.call('PEXPIRE', keys[3], ttl)
     end
-    redis.call('XDEL', KEYS[4], entry[1])
+    redis.call('XDEL', keys[4], entry[1])
     redis.call('SPUBLISH', channel, bytes)
   end
-  if redis.call('XLEN', KEYS[4]) == 0 then redis.call('DEL', KEYS[4]) end
+  if redis.call('XLEN', keys[4]) == 0 then redis.call('DEL', keys[4]) end
 end
 `;

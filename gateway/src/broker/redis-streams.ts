@@ -1,5 +1,5 @@
 import type { Clock, Random } from "../clock.ts";
-import type { CommandConnection, ServerCommands } from "../redis/command-connection.ts";
+import type { CommandConnection, PartitionMoves, ServerCommands } from "../redis/command-connection.ts";
 import type { RedisKeys } from "../redis/redis-keys.ts";
 import { Replicas } from "../redis/replicas.ts";
 import { performAt } from "../redis/server-of-key.ts";
@@ -45,6 +45,8 @@ export class RedisStreams {
   readonly #options: RedisStreamsOptions;
   readonly #replicas: Replicas;
   readonly #announcer: RedisAnnouncer;
+  /** By partition: whoever finds a foreign run there waits for the same answer. */
+  readonly #settling = new Map<string, Promise<"again" | "end">>();
 
   constructor(options: RedisStreamsOptions) {
     this.#options = options;
@@ -67,17 +69,18 @@ export class RedisStreams {
     const { channel, history = NOT_STORED, idempotency, version = NO_VERSION } = request;
     const { flags, lengths, sections } = encodeBody(request);
     const keyTtlMs = idempotency?.ttlMs ?? 0;
+    const channelName = keys.publications(channel);
     const named = idempotency === undefined ? [] : [keys.idempotency(channel, idempotency.key)];
     // What hangs on the epoch must not outlive it.
     const ttlMs = Math.max(metaTtlMs, history.ttlMs, keyTtlMs);
-    const rest = [history.size, history.ttlMs, keyTtlMs, version.number, version.epoch, flags, lengths, sections];
-    const sent = await this.#send(channel, (way, call) => {
-      const place = this.#place({ ...call, ttlMs });
-      return way.run(PUBLISH_SCRIPT, [...place.keys, ...named], [...place.args, keys.publications(channel), ...rest]);
+    const retention = [history.size, history.ttlMs, keyTtlMs];
+    const rest = [channelName, ...retention, version.number, version.epoch, flags, lengths, sections];
+    const sent = await this.#send({ channel, ttlMs }, (way, place) => {
+      const all = [...place.keys, ...named];
+      return way.run(PUBLISH_SCRIPT, all, (server) => [...place.args(server, all), ...rest]);
     });
     const outcome = outcomeOf(sent.reply);
     await this.#announce(sent, channel, outcome.position);
-    const channelName = keys.publications(channel);
     if (outcome.suppressed === undefined && !commands.isSettled(channelName)) {
       const head = `${outcome.position.offset}:${outcome.position.epoch}:${timeOf(sent.reply)}:${flags}:${lengths}:`;
       // Where it is not heard the publication stands in the history all the same.
@@ -97,10 +100,10 @@ export class RedisStreams {
   async #read(request: HistoryRequest): Promise<HistoryReading> {
     const { channel, since } = request;
     const { command, from, to, limit } = rangeOf(request);
-    const sent = await this.#send(channel, (way, call) => {
-      const { keys, args } = this.#place(call);
-      return way.runForBuffers(HISTORY_SCRIPT, keys, [...args, since?.epoch ?? "", command, from, to, limit]);
-    });
+    const rest = [since?.epoch ?? "", command, from, to, limit];
+    const sent = await this.#send({ channel }, (way, { keys, args }) =>
+      way.runForBuffers(HISTORY_SCRIPT, keys, (server) => [...args(server, keys), ...rest]),
+    );
     if (!Array.isArray(sent.reply)) throw unexpected("a history query");
     const [offset, epoch, entries, awaited] = sent.reply as readonly unknown[];
     if (typeof offset !== "number" || !Buffer.isBuffer(epoch) || !Array.isArray(entries))
@@ -114,20 +117,51 @@ export class RedisStreams {
     await this.#options.commands.call("UNLINK", this.#options.keys.stream(channel));
   }
 
-  /** A script of a channel. With replicated durability it stays on one server: only what follows that one can be awaited. */
-  async #send(channel: string, perform: Perform): Promise<Sent> {
-    const { commands, durability, keys } = this.#options;
-    const key = keys.partitionTerm(channel);
-    const mode = durability();
-    if (mode === "fast") {
-      const runId = commands.runIdOf(key);
-      return { reply: await perform(commands, { channel, mode, confirmed: "", runId }), server: undefined, runId };
+  /** A script of a channel; again where the channel's slot may have come from another server with all that it had. */
+  async #send(channel: Pick<PlaceRequest, "channel" | "ttlMs">, perform: Perform): Promise<Sent> {
+    const { moves } = this.#options.commands;
+    const key = this.#options.keys.partitionTerm(channel.channel);
+    for (let foreign: PlaceRequest["foreign"] = moves === undefined ? "end" : "hold"; ;) {
+      // Who comes now does not overtake those who wait.
+      while (this.#settling.has(key)) await this.#settling.get(key);
+      const mark = moves?.mark() ?? 0;
+      const sent = await this.#sendOnce({ ...channel, foreign }, perform);
+      const former = foreignRun(sent.reply);
+      if (former === undefined || moves === undefined) {
+        moves?.served(key, sent.runId, mark);
+        return sent;
+      }
+      foreign = (await this.#settle(key, former, moves)) === "end" ? "end" : "hold";
     }
-    const { server, result } = await performAt(commands, key, async (holder) => {
-      const runId = holder.runIdOf();
-      return { reply: await perform(holder, { channel, mode, confirmed: "", runId }), runId };
-    });
-    return { ...result, server };
+  }
+
+  /** With replicated durability it stays on one server: only what follows that one can be awaited. */
+  async #sendOnce(request: Omit<PlaceRequest, "mode" | "confirmed">, perform: Perform): Promise<Sent> {
+    const { commands, durability, keys } = this.#options;
+    const mode = durability();
+    const { keys: placeKeys, args } = this.#place({ ...request, mode, confirmed: "" });
+    let runId = "";
+    const place: PlaceCall = {
+      keys: placeKeys,
+      args: (server, all) => {
+        ({ runId } = server);
+        return args(server, all);
+      },
+    };
+    if (mode === "fast") {
+      const reply = await perform(commands, place);
+      return { reply, server: undefined, runId };
+    }
+    const key = keys.partitionTerm(request.channel);
+    const { server, result } = await performAt(commands, key, (holder) => perform(holder, place));
+    return { reply: result, server, runId };
+  }
+
+  #settle(key: string, former: string, moves: PartitionMoves): Promise<"again" | "end"> {
+    const settling =
+      this.#settling.get(key) ?? moves.settle(key, former).finally(() => void this.#settling.delete(key));
+    this.#settling.set(key, settling);
+    return settling;
   }
 
   async #announce({ server, runId }: Sent, channel: string, position: Position): Promise<void> {
@@ -143,11 +177,21 @@ export class RedisStreams {
   }
 
   /** Keys and arguments with which every script of a channel begins. */
-  #place({ channel, mode, confirmed, runId, ttlMs }: PlaceRequest): PlaceCall {
-    const { keys, random, metaTtlMs } = this.#options;
+  #place({ channel, mode, confirmed, ttlMs, ...request }: PlaceRequest): PlaceCall {
+    const { commands, keys, random, metaTtlMs } = this.#options;
+    const { foreign = commands.moves === undefined ? "end" : "hold" } = request;
+    const epoch = randomToken(random);
     return {
       keys: [keys.partitionTerm(channel), keys.channelMeta(channel), keys.stream(channel), keys.awaited(channel)],
-      args: [runId, randomToken(random), ttlMs ?? metaTtlMs, mode, confirmed],
+      args: ({ runId, isAsking }, { length }) => [
+        runId,
+        epoch,
+        ttlMs ?? metaTtlMs,
+        mode,
+        confirmed,
+        foreign,
+        isAsking ? length - 1 : 0,
+      ],
     };
   }
 
@@ -166,7 +210,7 @@ export class RedisStreams {
   }
 }
 
-type Perform = (way: Pick<ServerCommands, "run" | "runForBuffers">, call: PlaceRequest) => Promise<unknown>;
+type Perform = (way: Pick<ServerCommands, "run" | "runForBuffers">, place: PlaceCall) => Promise<unknown>;
 
 /** What a script replied, and where it ran: `server` is known with replicated durability only. */
 interface Sent {
@@ -211,6 +255,13 @@ export function randomToken(random: Random): string {
 /** Of a publication that was made. */
 function timeOf(reply: unknown): string {
   return Array.isArray(reply) ? String(reply[4]) : "";
+}
+
+/** What the partition was written under, where the script has left it alone. */
+function foreignRun(reply: unknown): string | undefined {
+  if (!Array.isArray(reply) || reply.length !== 2) return undefined;
+  const [status, run] = reply as readonly unknown[];
+  return String(status) === "foreign" ? String(run) : undefined;
 }
 
 function outcomeOf(reply: unknown): PublishOutcome {

@@ -1,7 +1,7 @@
 import { BrokerUnavailableError, type Position } from "../broker/broker.ts";
 import type { Random } from "../clock.ts";
 import type { RedisDurability } from "../broker/redis-streams.ts";
-import type { CommandConnection, ServerCommands } from "../redis/command-connection.ts";
+import type { CommandConnection, RedisArgument, ScriptArguments, ServerCommands } from "../redis/command-connection.ts";
 import { openCommands } from "../redis/open-connections.ts";
 import { RedisKeys } from "../redis/redis-keys.ts";
 import { DEFAULT_REDIS_BOUNDS, type RedisBounds } from "../redis/redis-options.ts";
@@ -113,13 +113,11 @@ class RedisInboxes implements Inboxes {
   }
 
   async open({ user, group, bounds, since }: InboxOpening): Promise<OpenedInbox> {
-    const reply = await this.#commands.run(INBOX_OPEN_SCRIPT, this.#keys.inbox(user), [
-      ...this.#place(user, bounds.ttlMs),
-      group,
-      MAX_GROUPS,
-      since?.epoch ?? "",
-      since?.offset ?? 0,
-    ]);
+    const reply = await this.#commands.run(
+      INBOX_OPEN_SCRIPT,
+      this.#keys.inbox(user),
+      this.#args(bounds.ttlMs, [group, MAX_GROUPS, since?.epoch ?? "", since?.offset ?? 0]),
+    );
     const [offset, epoch, isSinceKnown, hasLost, byTtl] = listOf(reply);
     if (typeof offset !== "number" || typeof epoch !== "string") throw unexpected("an inbox");
     return {
@@ -132,14 +130,11 @@ class RedisInboxes implements Inboxes {
   }
 
   async read({ user, group, after }: InboxReading): Promise<InboxPage> {
-    const reply = await this.#commands.runForBuffers(INBOX_READ_SCRIPT, this.#keys.inbox(user), [
-      ...this.#place(user, 0),
-      group,
-      after.epoch,
-      after.offset,
-      PAGE_MESSAGES,
-      PAGE_BYTES,
-    ]);
+    const reply = await this.#commands.runForBuffers(
+      INBOX_READ_SCRIPT,
+      this.#keys.inbox(user),
+      this.#args(0, [group, after.epoch, after.offset, PAGE_MESSAGES, PAGE_BYTES]),
+    );
     const [epoch, seenEpoch, seen, hasMore, ...entries] = listOf(reply);
     if (!Buffer.isBuffer(epoch) || !Buffer.isBuffer(seenEpoch) || !Buffer.isBuffer(seen)) throw unexpected("a page");
     return {
@@ -151,12 +146,11 @@ class RedisInboxes implements Inboxes {
   }
 
   async ack({ user, group, position, bounds }: InboxAck): Promise<InboxAcked> {
-    const reply = await this.#commands.run(INBOX_ACK_SCRIPT, this.#keys.inbox(user), [
-      ...this.#place(user, bounds.ttlMs),
-      group,
-      position.epoch,
-      position.offset,
-    ]);
+    const reply = await this.#commands.run(
+      INBOX_ACK_SCRIPT,
+      this.#keys.inbox(user),
+      this.#args(bounds.ttlMs, [group, position.epoch, position.offset]),
+    );
     const [offset, removed] = listOf(reply);
     if (typeof offset !== "number") throw unexpected("an acknowledgement");
     return { offset, removed: count(removed) };
@@ -177,7 +171,7 @@ class RedisInboxes implements Inboxes {
     const reply = await way.run(
       INBOX_SEND_SCRIPT,
       [...this.#keys.inbox(user), ...named],
-      [...this.#place(user, ttlMs), size, ttlMs, idempotency?.ttlMs ?? 0, durability, ...fields],
+      this.#args(ttlMs, [size, ttlMs, idempotency?.ttlMs ?? 0, durability, ...fields]),
     );
     const [offset, epoch, isRepeat, bySize, byTtl, newest, newestEpoch] = listOf(reply);
     if (typeof offset !== "number" || typeof epoch !== "string") throw unexpected("a message");
@@ -191,14 +185,14 @@ class RedisInboxes implements Inboxes {
   /** Once the replicas have it. A repeat too: the first one's sender may not have had an answer. */
   async #show(server: ServerCommands, user: string, { newest, ttlMs }: Stored): Promise<void> {
     await this.#replicas.secure(server, this.#keys.replicated(user));
-    const place = [...this.#place(user, ttlMs), newest.epoch, newest.offset];
-    if ((await server.run(INBOX_SHOW_SCRIPT, this.#keys.inbox(user), place)) !== 1)
+    const args = this.#args(ttlMs, [newest.epoch, newest.offset]);
+    if ((await server.run(INBOX_SHOW_SCRIPT, this.#keys.inbox(user), args)) !== 1)
       throw new BrokerUnavailableError("Redis is another one since the message was stored");
   }
 
-  #place(user: string, ttlMs: number): readonly (string | number)[] {
-    const [meta] = this.#keys.inbox(user);
-    return [this.#commands.runIdOf(meta), newEpoch(this.#options.random), ttlMs + EMPTY_INBOX_TTL_MS];
+  #args(ttlMs: number, rest: readonly RedisArgument[]): ScriptArguments {
+    const epoch = newEpoch(this.#options.random);
+    return ({ runId }) => [runId, epoch, ttlMs + EMPTY_INBOX_TTL_MS, ...rest];
   }
 
   #messageOf(entry: unknown): readonly InboxMessage[] {

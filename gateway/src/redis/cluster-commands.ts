@@ -4,15 +4,18 @@ import type {
   BatchCommand,
   CommandConnection,
   CommandOptions,
+  PartitionMoves,
   RedisArgument,
   RedisRequest,
+  ScriptArguments,
   ServerCommands,
 } from "./command-connection.ts";
 import { keySlot } from "./key-slot.ts";
 import { type ClusterTopology, nodeOf } from "./redis-topology.ts";
 import type { RedisScript } from "./redis-script.ts";
 import { type Redirect, redirectOf } from "./redirect.ts";
-import { ShardCommands } from "./shard-commands.ts";
+import { runOf, ShardCommands } from "./shard-commands.ts";
+import { SlotMoves } from "./slot-moves.ts";
 
 export interface ClusterCommandsOptions extends CommandOptions {
   readonly topology: ClusterTopology;
@@ -26,12 +29,26 @@ export class ClusterCommands implements CommandConnection {
   readonly #options: ClusterCommandsOptions;
   readonly #view: ClusterView;
   readonly #shards = new Map<string, ShardCommands>();
+  readonly #moves: SlotMoves | undefined;
   #isAvailable = false;
   #isClosed = false;
 
   constructor(options: ClusterCommandsOptions) {
     this.#options = options;
-    this.#view = new ClusterView({ ...options, onChange: () => this.#onTable() });
+    this.#view = new ClusterView({ ...options, onChange: (moved) => this.#onTable(moved) });
+    const { clock, runKeys: keys } = options;
+    if (keys === undefined) return;
+    this.#moves = new SlotMoves({
+      clock,
+      keys,
+      shards: this.#shards,
+      ownerOf: (slot) => this.#view.table?.ownerOf(slot),
+      primaries: () => this.#view.table?.primaries ?? new Set<string>(),
+    });
+  }
+
+  get moves(): PartitionMoves | undefined {
+    return this.#moves;
   }
 
   get available(): boolean {
@@ -40,6 +57,7 @@ export class ClusterCommands implements CommandConnection {
 
   open(): void {
     this.#view.open();
+    this.#moves?.open();
   }
 
   runIdOf(key: string): string {
@@ -56,11 +74,11 @@ export class ClusterCommands implements CommandConnection {
     return this.#ownerShard(this.#view.table?.ownerOf(keySlot(key)));
   }
 
-  run(script: RedisScript, keys: readonly string[], args: readonly RedisArgument[]): Promise<unknown> {
+  run(script: RedisScript, keys: readonly string[], args: ScriptArguments): Promise<unknown> {
     return this.#send(keySlot(keys[0] ?? ""), { script, keys, args });
   }
 
-  runForBuffers(script: RedisScript, keys: readonly string[], args: readonly RedisArgument[]): Promise<unknown> {
+  runForBuffers(script: RedisScript, keys: readonly string[], args: ScriptArguments): Promise<unknown> {
     return this.#send(keySlot(keys[0] ?? ""), { script, keys, args, buffers: true });
   }
 
@@ -102,6 +120,7 @@ export class ClusterCommands implements CommandConnection {
     this.#isClosed = true;
     this.#isAvailable = false;
     this.#view.close();
+    this.#moves?.close();
     for (const shard of this.#shards.values()) shard.close();
   }
 
@@ -149,11 +168,19 @@ export class ClusterCommands implements CommandConnection {
   #shard(name: string): ShardCommands {
     const known = this.#shards.get(name);
     if (known !== undefined) return known;
+    const { onInfo } = this.#options;
     const shard = new ShardCommands({
       ...this.#options,
       target: nodeOf(name, this.#options.topology),
+      ...(onInfo !== undefined && {
+        onInfo: (info) => {
+          this.#moves?.learned(runOf(info));
+          onInfo(info);
+        },
+      }),
       onAvailable: (available) => {
-        if (!available) this.#view.doubt();
+        if (available) void this.#moves?.lookAt(name);
+        else this.#view.doubt();
         this.#report();
       },
     });
@@ -162,16 +189,16 @@ export class ClusterCommands implements CommandConnection {
     return shard;
   }
 
-  #onTable(): void {
-    const owners = this.#view.table?.owners ?? new Set<string>();
+  #onTable(moved: readonly number[]): void {
     const nodes = this.#view.table?.nodes ?? new Set<string>();
-    for (const owner of owners) this.#shard(owner);
+    for (const primary of this.#view.table?.primaries ?? []) this.#shard(primary);
     for (const [name, shard] of this.#shards) {
       // Nodes without slots may be about to get some; who left the cluster is of no use.
       if (nodes.has(name)) continue;
       shard.close();
       this.#shards.delete(name);
     }
+    void this.#moves?.follow(moved);
     this.#report();
   }
 

@@ -8,12 +8,15 @@ export interface ClusterViewOptions extends RedisRuntime {
   readonly topology: ClusterTopology;
   readonly name: string;
   readonly bounds: RedisBounds;
-  /** The table is another one; slots that another server holds now. */
+  /** The table is another one, or a primary came or went; slots that another server holds now. */
   readonly onChange: (moved: readonly number[]) => void;
 }
 
-/** What nobody tells of (a node that was added, a replica that took over while nothing was sent) is seen after this long. */
-const LOOK_INTERVAL_MS = 5_000;
+/**
+ * What nobody tells of (a node that was added, a replica that took over while nothing was sent) is seen after this long. A node has to be
+ * known before slots move to it, or their epochs end.
+ */
+const LOOK_INTERVAL_MS = 1_000;
 /** Between two looks while something is wrong. */
 const HURRIED_MS = 100;
 /** A slot counts as moving for this long after it was seen to: the nodes of a cluster agree within seconds. */
@@ -96,7 +99,8 @@ export class ClusterView {
     const moved = known?.movedIn(table) ?? [];
     const untilMs = this.#options.clock.nowMs() + UNSETTLED_MS;
     for (const slot of moved) this.#movements.set(slot, { formerOwner: known?.ownerOf(slot), untilMs });
-    if (known === undefined || moved.length > 0) this.#options.onChange(moved);
+    const isOther = known?.primaries.symmetricDifference(table.primaries).size !== 0;
+    if (isOther || moved.length > 0) this.#options.onChange(moved);
   }
 
   async #look(): Promise<void> {
@@ -126,7 +130,12 @@ export class ClusterView {
   async #ask(): Promise<SlotTable | undefined> {
     try {
       const redis = (this.#asked ??= await this.#connect());
-      return SlotTable.parse(await redis.cluster("SLOTS"), redis.options.host ?? "");
+      const [slots, nodes] = await Promise.all([
+        redis.cluster("SLOTS"),
+        // Who may not ask this does not see primaries without slots.
+        redis.call("CLUSTER", "NODES").catch(() => ""),
+      ]);
+      return SlotTable.parse(slots, redis.options.host ?? "", nodes);
     } catch {
       // The next node is asked.
       return undefined;

@@ -4,21 +4,32 @@ import type { RedisScript } from "./redis-script.ts";
 
 export type RedisArgument = string | number | Buffer;
 
+/** Where a script is about to be sent. */
+export interface ScriptServer {
+  /** `<run id>:<replication id>`, as read last. */
+  readonly runId: string;
+  /** The slot is on its way there: keys may still be where it comes from. */
+  readonly isAsking: boolean;
+}
+
+/** As a function they are made for the server that the script is sent to. */
+export type ScriptArguments = readonly RedisArgument[] | ((server: ScriptServer) => readonly RedisArgument[]);
+
 /** A script call or a plain command of a batch, whose first argument is its key. */
 export type BatchCommand =
   | { readonly script: RedisScript; readonly key: string; readonly args: readonly (string | number)[] }
   | { readonly command: string; readonly args: readonly (string | number)[] };
 
+export interface ScriptRequest {
+  readonly script: RedisScript;
+  readonly keys: readonly string[];
+  readonly args: ScriptArguments;
+  /** Strings of the reply as bytes. */
+  readonly buffers?: boolean;
+}
+
 /** One call of a script, or one plain command. */
-export type RedisRequest =
-  | {
-      readonly script: RedisScript;
-      readonly keys: readonly string[];
-      readonly args: readonly RedisArgument[];
-      /** Strings of the reply as bytes. */
-      readonly buffers?: boolean;
-    }
-  | { readonly command: string; readonly args: readonly RedisArgument[] };
+export type RedisRequest = ScriptRequest | { readonly command: string; readonly args: readonly RedisArgument[] };
 
 export interface CommandOptions extends RedisRuntime {
   /** Shown by CLIENT LIST. */
@@ -26,6 +37,8 @@ export interface CommandOptions extends RedisRuntime {
   readonly bounds: RedisBounds;
   /** On a cluster: `available` speaks of the shard that holds this key. Without it, of all shards. */
   readonly homeKey?: string;
+  /** On a cluster: keys that name the server they were written on, and follow their slot to another one. */
+  readonly runKeys?: readonly string[];
   /** Called when commands can be sent again, and when they no longer can. */
   readonly onAvailable: (available: boolean) => void;
   /**
@@ -41,12 +54,27 @@ export interface ServerCommands extends Pick<CommandConnection, "run" | "runForB
   runIdOf(): string;
 }
 
+/** What `runKeys` are worth on a server that their slot came to. Runs are `<run id>:<replication id>`. */
+export interface PartitionMoves {
+  /** To be taken before a script is sent, for `served`. */
+  mark(): number;
+  /** A script that was sent after the mark found the key where that run is, and written under it. */
+  served(key: string, run: string, mark: number): void;
+  /**
+   * A key names another run than that of its server, or none (empty) where its slot is on its way to: `again` when that may have been
+   * mended, `end` when nobody can. Rejects with BrokerUnavailableError while keys of the slot are still on their way.
+   */
+  settle(key: string, run: string): Promise<"again" | "end">;
+}
+
 /**
  * The way commands go to Redis: one server, or the primaries of a cluster, each command to the one that holds its key. Every promise
  * rejects with BrokerUnavailableError: at once when that server is known to be down, else within two command time-outs.
  */
 export interface CommandConnection {
   readonly available: boolean;
+  /** Absent where no slot ever moves, and where no `runKeys` were given. */
+  readonly moves?: PartitionMoves | undefined;
   open(): void;
   /** What Redis runs where the key is: `<run id>:<replication id>`, as read last; empty when that is not known. */
   runIdOf(key: string): string;
@@ -56,9 +84,9 @@ export interface CommandConnection {
    */
   serverOf(key: string, refusal?: unknown): ServerCommands;
   /** The keys are in one slot; the first decides where it goes. */
-  run(script: RedisScript, keys: readonly string[], args: readonly RedisArgument[]): Promise<unknown>;
+  run(script: RedisScript, keys: readonly string[], args: ScriptArguments): Promise<unknown>;
   /** As `run`, with every string of the reply as bytes. */
-  runForBuffers(script: RedisScript, keys: readonly string[], args: readonly RedisArgument[]): Promise<unknown>;
+  runForBuffers(script: RedisScript, keys: readonly string[], args: ScriptArguments): Promise<unknown>;
   /** One plain command, whose first argument is its key; without one it goes where `homeKey` is. */
   call(command: string, ...args: readonly RedisArgument[]): Promise<unknown>;
   /** All commands in one write per server; resolves with their replies in order, rejects if any of them failed. */

@@ -73,6 +73,11 @@ export class RedisKeys {
     return `${this.prefix}{${tagOf(channel)}}.t`;
   }
 
+  /** `partitionTerm` of every partition. */
+  get partitionTerms(): readonly string[] {
+    return PARTITION_TAGS.map((tag) => `${this.prefix}{${tag}}.t`);
+  }
+
   /** Hash: a channel's epoch, offset and the term it was written under. */
   channelMeta(channel: string): string {
     return `${this.prefix}{${tagOf(channel)}}.m:${channel}`;

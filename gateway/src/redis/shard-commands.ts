@@ -6,6 +6,9 @@ import type {
   CommandOptions,
   RedisArgument,
   RedisRequest,
+  ScriptArguments,
+  ScriptRequest,
+  ScriptServer,
   ServerCommands,
 } from "./command-connection.ts";
 import { createRedis, dropSocket } from "./redis-options.ts";
@@ -68,11 +71,11 @@ export class ShardCommands implements CommandConnection {
     return this;
   }
 
-  run(script: RedisScript, keys: readonly string[], args: readonly RedisArgument[]): Promise<unknown> {
+  run(script: RedisScript, keys: readonly string[], args: ScriptArguments): Promise<unknown> {
     return this.send({ script, keys, args });
   }
 
-  runForBuffers(script: RedisScript, keys: readonly string[], args: readonly RedisArgument[]): Promise<unknown> {
+  runForBuffers(script: RedisScript, keys: readonly string[], args: ScriptArguments): Promise<unknown> {
     return this.send({ script, keys, args, buffers: true });
   }
 
@@ -94,13 +97,13 @@ export class ShardCommands implements CommandConnection {
     this.#assertAvailable();
     try {
       if ("command" in request) return await this.#perform(request.command, request.args, { asking, buffers: false });
-      const { script, keys, args, buffers = false } = request;
-      const rest = [keys.length, ...keys, ...args];
+      const { script, buffers = false } = request;
+      const rest = (): readonly RedisArgument[] => scriptArguments(request, { runId: this.#runId, isAsking: asking });
       try {
-        return await this.#perform("evalsha", [script.sha, ...rest], { asking, buffers });
+        return await this.#perform("evalsha", [script.sha, ...rest()], { asking, buffers });
       } catch (error) {
         if (!isNoScript(error)) throw error;
-        return await this.#perform("eval", [script.source, ...rest], { asking, buffers });
+        return await this.#perform("eval", [script.source, ...rest()], { asking, buffers });
       }
     } catch (error) {
       throw this.#unavailable(error);
@@ -173,6 +176,8 @@ export class ShardCommands implements CommandConnection {
   }
 
   #unavailable(error: unknown): BrokerUnavailableError {
+    // The caller would not have the script run there.
+    if (error instanceof BrokerUnavailableError) return error;
     if (error instanceof Error && error.message === "Command timed out") this.#suspect();
     return new BrokerUnavailableError("Redis did not carry out a command", { cause: redactedError(error) });
   }
@@ -189,9 +194,7 @@ export class ShardCommands implements CommandConnection {
 
   async #readInfo(): Promise<void> {
     const info = await this.#redis.info(...INFO_SECTIONS);
-    const run = /run_id:(\w+)/.exec(info)?.[1] ?? "";
-    const replication = /master_replid:(\w+)/.exec(info)?.[1] ?? "";
-    this.#runId = `${run}:${replication}`;
+    this.#runId = runOf(info);
     this.#options.onInfo?.(info);
   }
 
@@ -258,11 +261,24 @@ export class ShardCommands implements CommandConnection {
   }
 }
 
+/** `<run id>:<replication id>` in an answer of INFO. */
+export function runOf(info: string): string {
+  const run = /run_id:(\w+)/.exec(info)?.[1] ?? "";
+  const replication = /master_replid:(\w+)/.exec(info)?.[1] ?? "";
+  return `${run}:${replication}`;
+}
+
 type PipelineResult = readonly [error: Error | null, reply: unknown];
 
 function replyOf([error, reply]: PipelineResult): unknown {
   if (error !== null) throw error;
   return reply;
+}
+
+function scriptArguments({ script, keys, args }: ScriptRequest, server: ScriptServer): readonly RedisArgument[] {
+  const made = typeof args === "function" ? args(server) : args;
+  if (!server.isAsking || !script.takesKeysAsArguments) return [keys.length, ...keys, ...made];
+  return [1, ...keys.slice(0, 1), ...made, ...keys.slice(1)];
 }
 
 function isNoScript(error: unknown): boolean {

@@ -34,3 +34,26 @@ test.for([
 ] as const)("[TP4] %s", ([words, redirect]) => {
   expect(redirectOf(new BrokerUnavailableError("refused", { cause: new Error(words) }))).toEqual(redirect);
 });
+
+test("[TP4] primaries without slots are known, named as the others are", () => {
+  expect(primariesIn(REPLY, ["", "", ""])).toEqual(["10.0.0.1:6379", "asked:7000", "10.0.0.9:6379"]);
+  // Host names that nobody uses.
+  expect(primariesIn(REPLY, ["one", "two", "nine"])).toContain("10.0.0.9:6379");
+  const byName = [[0, 8_191, ["one", 6379, "id1"], ["two", 6379, "id2"]]];
+  expect(primariesIn(byName, ["one", "two", "nine"])).toEqual(["one:6379", "nine:6379"]);
+  expect(primariesIn(byName, ["one", "two", ""])).toEqual(["one:6379"]);
+});
+
+/** What CLUSTER NODES says, with these host names. */
+function nodeLines(hosts: readonly string[]): string {
+  return [
+    `id1 10.0.0.1:6379@16379,${hosts[0]} myself,master - 0 0 1 connected 0-8191`,
+    `id2 10.0.0.2:6379@16379,${hosts[1]} slave id1 0 0 1 connected`,
+    `id9 10.0.0.9:6379@16379,${hosts[2]} master - 0 0 0 connected`,
+    `id8 10.0.0.8:6379@16379,${hosts[2]} master,fail - 0 0 0 connected`,
+  ].join("\n");
+}
+
+function primariesIn(reply: unknown, hosts: readonly string[]): readonly string[] {
+  return [...(SlotTable.parse(reply, "asked", nodeLines(hosts))?.primaries ?? [])];
+}
