@@ -292,6 +292,7 @@ class GatewayApp implements Gateway {
         this.#deps.log.info({ ...request, isTaken }, "drain requested");
         return isTaken;
       },
+      sweep: ({ podUids }) => this.#adapters.registry.sweep(podUids),
     });
     return createHttpServer({
       router: (path) => control.get(path) ?? open.get(path),

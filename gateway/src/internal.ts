@@ -32,6 +32,5 @@ export {
   type RedisRegistryHooks,
   type RedisRegistryOptions,
   type RedisRegistryTiming,
-  sweepDeadPods,
 } from "./registry/redis-registry.ts";
 export type { SweptLease } from "./registry/redis-sweep.ts";

@@ -1,13 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import {
-  openRedisRegistry,
-  type RedisRegistryOptions,
-  type Registry,
-  sweepDeadPods,
-  type SweptLease,
-} from "@belay/gateway/internal";
+import { openRedisRegistry, type RedisRegistryOptions, type Registry, type SweptLease } from "@belay/gateway/internal";
 import { eventually, startRedis, TcpProxy } from "@belay/testkit";
 import { Redis } from "ioredis";
 import { expect, onTestFinished, test } from "vitest";
@@ -263,12 +257,10 @@ test("[RG14] whoever knows that a pod is gone can have it swept at once; a pod t
   const pod = await openPod(redis.url, "alive", { timing: NEVER_DEAD });
   addMany(pod, "alive", 50);
   await pod.registry.flush(2_000);
-  const swept = await sweepDeadPods({
-    url: redis.url,
-    prefix: "t:",
-    podUids: ["gone", "alive", "never-seen"],
-    ...testRuntime(),
-  });
+  const other = await openPod(redis.url, "other", { timing: NEVER_DEAD });
+  await other.registry.sweep(["gone", "alive", "never-seen", "other"]);
+  await eventually("swept", 5_000, () => other.swept.length + pod.swept.length === 2);
+  const swept = [...other.swept, ...pod.swept];
   expect(swept.map(({ podUid, entries }) => `${podUid} ${entries}`).toSorted()).toEqual(["alive 50", "gone 50"]);
   await eventually("alive again", 3_000, async () => (await owningPods(client)).get("alive") === 50);
   expect([...(await owningPods(client)).keys()]).toEqual(["alive"]);

@@ -1,9 +1,10 @@
 /** The private side of the control port: what only the operator may ask. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { DrainRequest } from "@belay/protocol/control";
+import { type DrainRequest, MAX_SWEPT_PODS, type SweepRequest } from "@belay/protocol/control";
 import { z } from "zod";
 import { loadReport, type NodeState } from "../node/load.ts";
 import type { SettingsSource } from "../settings.ts";
+import { BrokerUnavailableError } from "../broker/broker.ts";
 import { authorization, isSameSecret, readBody, sendJson } from "./answer.ts";
 import type { Route } from "./http-server.ts";
 
@@ -12,6 +13,8 @@ export interface ControlOptions {
   readonly state: () => NodeState;
   /** False when the request's term is an old one. */
   readonly requestDrain: (request: DrainRequest) => boolean;
+  /** Rejects with BrokerUnavailableError. */
+  readonly sweep: (request: SweepRequest) => Promise<void>;
 }
 
 /** One thing that is wrong with a request. */
@@ -21,7 +24,8 @@ interface Problem {
   readonly value?: unknown;
 }
 
-const MAX_BODY_BYTES = 4096;
+/** 100 uids of pods. */
+const MAX_BODY_BYTES = 8192;
 
 function bounded(min: number, max: number): z.ZodNumber {
   const rule = `must be from ${min} to ${max}`;
@@ -35,10 +39,18 @@ const drainRequest: z.ZodType<DrainRequest> = z.object({
   reason: z.enum(["rollout", "scale-down", "unhealthy"], "must be rollout, scale-down or unhealthy"),
 });
 
+const sweepRequest: z.ZodType<SweepRequest> = z.object({
+  podUids: z
+    .array(z.string().regex(/^[0-9a-z-]{1,64}$/, "must be a pod's uid"))
+    .min(1, "must not be empty")
+    .max(MAX_SWEPT_PODS, `must have at most ${MAX_SWEPT_PODS}`),
+});
+
 export function controlRoutes(options: ControlOptions): ReadonlyMap<string, Route> {
   return new Map<string, Route>([
     ["/load", { methods: ["GET"], serve: guarded(options, serveLoad) }],
     ["/drain", { methods: ["GET", "POST"], serve: guarded(options, serveDrain) }],
+    ["/sweep", { methods: ["POST"], serve: guarded(options, serveSweep) }],
   ]);
 }
 
@@ -64,25 +76,48 @@ async function serveDrain(options: ControlOptions, request: IncomingMessage, res
     sendJson(request, response, 200, JSON.stringify(options.state().drain));
     return;
   }
-  const body = await readBody(request, MAX_BODY_BYTES);
-  if (body === undefined) return;
-  if (!body.ok) {
-    sendProblems(request, response, body.status, [{ field: "body", rule: body.problem }]);
-    return;
-  }
-  const parsed = drainRequest.safeParse(parseJson(body.text), { reportInput: true });
-  if (!parsed.success) {
-    const problems = parsed.error.issues.map(({ path, message, input }) => ({
-      field: path.length === 0 ? "body" : path.join("."),
-      rule: message,
-      value: input,
-    }));
-    sendProblems(request, response, 400, problems);
-  } else if (options.requestDrain(parsed.data)) sendJson(request, response, 200, JSON.stringify(options.state().drain));
+  const asked = await bodyOf(request, response, drainRequest);
+  if (asked === undefined) return;
+  if (options.requestDrain(asked)) sendJson(request, response, 200, JSON.stringify(options.state().drain));
   else
     sendProblems(request, response, 409, [
-      { field: "term", rule: "must not be smaller than one seen before", value: parsed.data.term },
+      { field: "term", rule: "must not be smaller than one seen before", value: asked.term },
     ]);
+}
+
+async function serveSweep(options: ControlOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const asked = await bodyOf(request, response, sweepRequest);
+  if (asked === undefined) return;
+  try {
+    await options.sweep(asked);
+    sendJson(request, response, 200, JSON.stringify({ podUids: asked.podUids }));
+  } catch (error) {
+    if (!(error instanceof BrokerUnavailableError)) throw error;
+    sendProblems(request, response, 503, [{ field: "body", rule: "cannot be carried out while Redis is away" }]);
+  }
+}
+
+/** Undefined where there was none that could be used: the answer has been sent. */
+async function bodyOf<T>(
+  request: IncomingMessage,
+  response: ServerResponse,
+  schema: z.ZodType<T>,
+): Promise<T | undefined> {
+  const body = await readBody(request, MAX_BODY_BYTES);
+  if (body === undefined) return undefined;
+  if (!body.ok) {
+    sendProblems(request, response, body.status, [{ field: "body", rule: body.problem }]);
+    return undefined;
+  }
+  const parsed = schema.safeParse(parseJson(body.text), { reportInput: true });
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map(({ path, message, input }) => ({
+    field: path.length === 0 ? "body" : path.join("."),
+    rule: message,
+    value: input,
+  }));
+  sendProblems(request, response, 400, problems);
+  return undefined;
 }
 
 function parseJson(text: string): unknown {

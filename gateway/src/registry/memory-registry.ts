@@ -61,6 +61,10 @@ export class MemoryRegistry implements Registry {
     return Promise.resolve(this.#isOpen ? [this.#node] : []);
   }
 
+  sweep(): Promise<void> {
+    return Promise.resolve();
+  }
+
   flush(): Promise<void> {
     return Promise.resolve();
   }

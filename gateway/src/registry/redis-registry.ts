@@ -9,7 +9,7 @@ import { EntryWriter } from "./redis-entry-writer.ts";
 import { type LeaseTiming, PodLease } from "./redis-lease.ts";
 import { formatLease, isTexts, pairsOf, parseEntry, type PodRow } from "./redis-registry-rows.ts";
 import { LEAVE_SCRIPT } from "./redis-registry-scripts.ts";
-import { sweepDeadLeases, sweepPods, type SweptLease } from "./redis-sweep.ts";
+import { endLeases, sweepDeadLeases, type SweepOptions, type SweptLease } from "./redis-sweep.ts";
 import type {
   Claim,
   ClaimRequest,
@@ -69,7 +69,7 @@ class RedisRegistry implements Registry {
   readonly #writer: EntryWriter;
   readonly #claims: EntryClaims;
   #events: RegistryEvents = {};
-  #sweeping = false;
+  #sweeping: Promise<void> | undefined;
   #onceLeased: (() => void) | undefined;
 
   constructor(options: RedisRegistryOptions) {
@@ -187,6 +187,14 @@ class RedisRegistry implements Registry {
     return this.#lease.livePods().map(({ podUid, revision }) => ({ podUid, revision }));
   }
 
+  async sweep(podUids: readonly string[]): Promise<void> {
+    const others = podUids.filter((podUid) => podUid !== this.#options.podUid);
+    await endLeases(this.#sweepOptions, others);
+    // The beat shows this pod that they are gone, and begins the sweep.
+    await this.#lease.beat();
+    await this.#sweep();
+  }
+
   async flush(timeoutMs: number): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     const timeout = new Promise<void>((resolve) => (timer = setTimeout(resolve, timeoutMs)));
@@ -253,59 +261,26 @@ class RedisRegistry implements Registry {
     this.#writer.writeAgain();
   }
 
-  async #sweep(): Promise<void> {
-    if (this.#sweeping) return;
-    this.#sweeping = true;
-    try {
-      const swept = await sweepDeadLeases({ commands: this.#commands, keys: this.#keys, leader: this.#options.podUid });
-      for (const each of swept) {
-        this.#options.onSweep?.(each);
-        this.#options.log.info(
-          { podUid: each.podUid, term: each.term, entries: each.entries, members: each.members },
-          "swept the entries of a dead pod",
-        );
-      }
-    } catch {
-      // The next beat shows what is left.
-    } finally {
-      this.#sweeping = false;
-    }
+  get #sweepOptions(): SweepOptions {
+    return { commands: this.#commands, keys: this.#keys, leader: this.#options.podUid };
+  }
+
+  /** Never rejects: the next beat shows what is left. */
+  #sweep(): Promise<void> {
+    this.#sweeping ??= sweepDeadLeases(this.#sweepOptions)
+      .then((swept) => swept.forEach((each) => this.#onSwept(each)))
+      .catch(() => undefined)
+      .finally(() => (this.#sweeping = undefined));
+    return this.#sweeping;
+  }
+
+  #onSwept(swept: SweptLease): void {
+    const { podUid, term, entries, members } = swept;
+    this.#options.onSweep?.(swept);
+    this.#options.log.info({ podUid, term, entries, members }, "swept the entries of a dead pod");
   }
 }
 
 function isLive(pods: readonly PodRow[], lease: { readonly podUid: string; readonly term: string }): boolean {
   return pods.some(({ podUid, term }) => podUid === lease.podUid && term === lease.term);
-}
-
-/** Sweeps at once for pods that are known to be gone, from outside of any gateway; also finishes what others left. */
-export async function sweepDeadPods(
-  options: RedisRuntime & {
-    readonly url: string | RedisTopology;
-    readonly prefix: string;
-    readonly podUids: readonly string[];
-  },
-): Promise<readonly SweptLease[]> {
-  const { clock, random, log, url, prefix, podUids } = options;
-  const { promise: reachable, resolve, reject } = Promise.withResolvers<void>();
-  const timer = setTimeout(() => reject(new Error("Redis is not reachable")), DEFAULT_REDIS_BOUNDS.connectTimeoutMs);
-  const commands = openCommands(topologyOf(url), {
-    clock,
-    random,
-    log,
-    name: "belay-sweep",
-    homeKey: new RedisKeys(prefix).pods,
-    bounds: DEFAULT_REDIS_BOUNDS,
-    onAvailable: (available) => available && resolve(),
-  });
-  try {
-    commands.open();
-    await reachable;
-    return await sweepPods(
-      { commands, keys: new RedisKeys(prefix), leader: `sweep-${Math.floor(random() * 2 ** 32)}` },
-      podUids,
-    );
-  } finally {
-    clearTimeout(timer);
-    commands.close();
-  }
 }

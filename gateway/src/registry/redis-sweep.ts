@@ -48,12 +48,8 @@ export async function sweepDeadLeases(options: SweepOptions): Promise<readonly S
   }
 }
 
-/**
- * Ends the leases of pods that are known to be gone, without waiting for their silence, and sweeps them: for whoever sees pods
- * vanish. A pod that lives after all gets a new lease with its next beat and writes everything again.
- */
-export async function sweepPods(options: SweepOptions, podUids: readonly string[]): Promise<readonly SweptLease[]> {
-  const { commands, keys } = options;
+/** Ends the leases of pods that are known to be gone, without waiting for their silence: they can be swept. */
+export async function endLeases({ commands, keys }: SweepOptions, podUids: readonly string[]): Promise<void> {
   for (const podUid of podUids) {
     const row = await commands.call("HGET", keys.pods, podUid);
     if (typeof row !== "string") continue;
@@ -61,7 +57,6 @@ export async function sweepPods(options: SweepOptions, podUids: readonly string[
     await commands.call("HDEL", keys.pods, podUid);
     await commands.call("HDEL", keys.complete, podUid);
   }
-  return sweepDeadLeases(options);
 }
 
 async function lead({ commands, keys, leader }: SweepOptions): Promise<boolean> {

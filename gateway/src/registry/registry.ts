@@ -82,6 +82,11 @@ export interface Registry {
   /** Whether a pod of this uid lives, also one that has just begun to. Rejects with BrokerUnavailableError. */
   isLive(podUid: string): Promise<boolean>;
   liveNodes(): Promise<readonly LiveNode[]>;
+  /**
+   * Other pods that are known to be gone: their leases end now, and what they held is removed. One that lives after all gains a new
+   * lease. Resolves when it is done or another pod does it. Rejects with BrokerUnavailableError.
+   */
+  sweep(podUids: readonly string[]): Promise<void>;
   /** Resolves when every queued write is done or given up after `timeoutMs`. */
   flush(timeoutMs: number): Promise<void>;
   /** Removes this node's entries and lease, then stops. */

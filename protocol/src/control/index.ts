@@ -10,6 +10,7 @@ export * from "./labels.ts";
 export * from "./limits-config.ts";
 export * from "./load-report.ts";
 export * from "./stable-hash.ts";
+export * from "./sweep.ts";
 export * from "./proxies-config.ts";
 export * from "./tls-config.ts";
 export * from "./transports-config.ts";
