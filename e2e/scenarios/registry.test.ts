@@ -7,7 +7,7 @@ import * as given from "../given.ts";
 import { kubectl } from "../kubectl.ts";
 import { externalRedis } from "../external-redis.ts";
 
-test("an open socket is in the registry under its pod's UID; gone 1 s after close, 12 s after SIGKILL, all gone with the cluster", async () => {
+test("an open socket is in the registry under its pod's UID; gone 1 s after close, 12 s after SIGKILL, 5 s after its pod was deleted by force, all gone with the cluster", async () => {
   await using ns = await given.namespace("e2e-registry");
   const { url: redisUrl, secret } = await externalRedis(ns);
   await given.realtimeCluster(ns, "reg", {
@@ -54,6 +54,32 @@ test("an open socket is in the registry under its pod's UID; gone 1 s after clos
     );
     await eventuallyTrue("all back", { withinMs: 15_000 }, () => fleet.connected === 30);
     console.log(`gone ${closedMs} ms after close, ${sweptMs} ms after SIGKILL`);
+
+    // A frozen process cannot take its entries away itself.
+    await eventually("sockets on both pods", { withinMs: 30_000 }, async () => {
+      if (fleet.byNode.size === 2 && fleet.connected === 30) return true;
+      await fleet.spread();
+      return undefined;
+    });
+    const frozen = uids[1] ?? "";
+    const pod = (await given.gatewayPods(ns, "reg")).find(({ metadata }) => metadata.uid === frozen);
+    await signalPod(frozen, "SIGSTOP");
+    await kubectl([
+      "-n",
+      ns.name,
+      "delete",
+      "pod",
+      pod?.metadata.name ?? "",
+      "--force",
+      "--grace-period=0",
+      "--wait=false",
+    ]);
+    const { tookMs: askedMs } = await eventuallyTrue(
+      "the vanished pod's entries gone",
+      { withinMs: 5_000, everyMs: 50 },
+      async () => !(await ownedClients(redis)).some(({ podUid }) => podUid === frozen),
+    );
+    console.log(`gone ${askedMs} ms after the pod was deleted by force`);
 
     await kubectl(["-n", ns.name, "delete", "rtc", "reg"]);
     await eventually("registry empty", { withinMs: 60_000, everyMs: 200 }, async () => {

@@ -5,6 +5,7 @@ import type { Failure } from "../plan/status.ts";
 import { KubeError } from "../kube/kube-client.ts";
 import type { DrainClient } from "./drain-client.ts";
 import { judgeError, NameCollisionError, type Verdict } from "./failure.ts";
+import type { SweepClient } from "./sweep-client.ts";
 import type { PasswordChange } from "./password-change.ts";
 import type { Writer } from "./writer.ts";
 
@@ -12,10 +13,11 @@ export interface Appliers {
   readonly writer: Writer;
   readonly passwords: PasswordChange;
   readonly drains: Pick<DrainClient, "send">;
+  readonly sweeps: Pick<SweepClient, "send">;
   /** Token of the cluster's control ports. */
   readonly controlToken: (cluster: RealtimeCluster) => string | undefined;
   /** A pod that could not be told; the next pass tells it again. */
-  readonly onDrainFailure?: (pod: string, error: unknown) => void;
+  readonly onPodFailure?: (pod: string, error: unknown) => void;
 }
 
 export interface Applied {
@@ -29,7 +31,7 @@ export interface Applied {
 
 /** Pods are independent of one another: this many at a time. */
 const PODS_AT_ONCE = 16;
-const perPod = new Set<Action["type"]>(["gate", "begin-drain", "drain", "call-config"]);
+const perPod = new Set<Action["type"]>(["gate", "begin-drain", "drain", "call-config", "sweep"]);
 
 /** Rejects only when this replica does not lead any more. */
 export async function applyActions(
@@ -104,7 +106,7 @@ async function asConflict(write: Promise<void>): Promise<void> {
 }
 
 async function applyAction(cluster: RealtimeCluster, action: Action, appliers: Appliers): Promise<void> {
-  if (action.type === "drain") return sendDrain(cluster, action, appliers);
+  if (action.type === "drain" || action.type === "sweep") return askPod(cluster, action, appliers);
   return "pod" in action ? writePod(cluster, action, appliers.writer) : writeAction(cluster, action, appliers);
 }
 
@@ -148,13 +150,16 @@ async function writePod(
   }
 }
 
-async function sendDrain(
+async function askPod(
   cluster: RealtimeCluster,
-  { pod, request }: Extract<Action, { readonly type: "drain" }>,
-  { drains, controlToken, onDrainFailure }: Appliers,
+  action: Extract<Action, { readonly type: "drain" | "sweep" }>,
+  { drains, sweeps, controlToken, onPodFailure }: Appliers,
 ): Promise<void> {
   const token = controlToken(cluster);
   if (token === undefined) return;
+  const { pod } = action;
+  const asked =
+    action.type === "drain" ? drains.send(pod, token, action.request) : sweeps.send(pod, token, action.podUids);
   // A pod that does not answer is no fault of the API server's: its deadline runs, and the next pass asks again.
-  await drains.send(pod, token, request).catch((error: unknown) => onDrainFailure?.(pod.name, error));
+  await asked.catch((error: unknown) => onPodFailure?.(pod.name, error));
 }

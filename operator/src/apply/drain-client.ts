@@ -1,13 +1,15 @@
 /** Sends drain requests to gateway pods and remembers what they accepted. */
-import { CONTROL_PORT, type DrainRequest } from "@belay/protocol/control";
-import { Agent, request } from "undici";
+import type { DrainRequest } from "@belay/protocol/control";
 import type { ObservedPod } from "../plan/observed.ts";
-
-const TIMEOUT_MS = 2_000;
+import type { ControlPort, ControlTarget } from "./control-port.ts";
 
 export class DrainClient {
-  readonly #agent = new Agent({ allowH2: false, connections: 1, connect: { timeout: TIMEOUT_MS } });
+  readonly #controlPort: Pick<ControlPort, "post">;
   readonly #sent = new Map<string, NonNullable<ObservedPod["drainSent"]>>();
+
+  constructor(controlPort: Pick<ControlPort, "post">) {
+    this.#controlPort = controlPort;
+  }
 
   /** What the pod accepted last; forgotten with the process, and then sent again. */
   sent(podUid: string): ObservedPod["drainSent"] {
@@ -19,21 +21,8 @@ export class DrainClient {
   }
 
   /** Rejects when the pod cannot be reached or refuses. */
-  async send(pod: { readonly uid: string; readonly ip: string }, token: string, body: DrainRequest): Promise<void> {
-    const host = pod.ip.includes(":") ? `[${pod.ip}]` : pod.ip;
-    const response = await request(`http://${host}:${CONTROL_PORT}/drain`, {
-      method: "POST",
-      dispatcher: this.#agent,
-      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-      body: JSON.stringify(body),
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-    });
-    const text = await response.body.text();
-    if (response.statusCode >= 300) throw new Error(`/drain answered ${response.statusCode}: ${text.slice(0, 200)}`);
+  async send(pod: ControlTarget, token: string, body: DrainRequest): Promise<void> {
+    await this.#controlPort.post(pod, token, "/drain", body);
     this.#sent.set(pod.uid, { ratePerSecond: body.ratePerSecond, term: body.term });
-  }
-
-  async close(): Promise<void> {
-    await this.#agent.destroy();
   }
 }

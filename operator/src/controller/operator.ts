@@ -1,8 +1,10 @@
 /** Wiring: which change wakes which cluster, and who does the work. The story itself is in reconcile.ts. */
+import { ControlPort } from "../apply/control-port.ts";
 import { DrainClient } from "../apply/drain-client.ts";
 import { randomText } from "../apply/random-text.ts";
 import { PasswordChange } from "../apply/password-change.ts";
 import { setRedisPasswords } from "../apply/redis-admin.ts";
+import { SweepClient } from "../apply/sweep-client.ts";
 import { StatusWriter } from "../apply/status-writer.ts";
 import { Writer } from "../apply/writer.ts";
 import type { Clock, Random } from "../clock.ts";
@@ -11,6 +13,7 @@ import { parseCluster } from "../api/v1alpha1/parse.ts";
 import type { KubeClient, KubeObject } from "../kube/kube-client.ts";
 import { type TotalConnections, totalConnections } from "../observe/connections.ts";
 import { controlTokenOf } from "../observe/control-token.ts";
+import { GonePods } from "../observe/gone-pods.ts";
 import { LoadClient } from "../observe/load-client.ts";
 import { NodeAddress } from "../observe/node-address.ts";
 import { gatewayPods } from "../observe/observe.ts";
@@ -60,7 +63,9 @@ export class Operator {
   readonly #options: OperatorOptions;
   readonly #watches: Watches;
   readonly #loads: LoadClient;
-  readonly #drains = new DrainClient();
+  readonly #controlPort = new ControlPort();
+  readonly #drains = new DrainClient(this.#controlPort);
+  readonly #gone: GonePods;
   readonly #reconciler: Reconciler;
   #running: Promise<void> = Promise.resolve();
 
@@ -83,7 +88,14 @@ export class Operator {
       onChange: (key) => this.queue.add(key),
       onFailure: observer.onPodFailure,
     });
-    this.#reconciler = makeReconciler(options, { stores, loads: this.#loads, drains: this.#drains });
+    this.#gone = new GonePods(clock);
+    this.#reconciler = makeReconciler(options, {
+      stores,
+      loads: this.#loads,
+      controlPort: this.#controlPort,
+      drains: this.#drains,
+      gone: this.#gone,
+    });
     this.#wake();
   }
 
@@ -105,6 +117,7 @@ export class Operator {
       });
     }
     this.stores.pods.onChange((before, after) => {
+      this.#gone.see(before, after);
       const uid = after === undefined ? before?.metadata.uid : undefined;
       if (uid === undefined) return;
       this.#reconciler.observers.endpoints.forget(uid);
@@ -161,17 +174,20 @@ export class Operator {
   async close(): Promise<void> {
     this.queue.close();
     await this.#running;
-    await Promise.all([this.#loads.close(), this.#watches.close(), this.#drains.close()]);
+    await Promise.all([this.#loads.close(), this.#watches.close(), this.#controlPort.close()]);
   }
 }
 
 interface Parts {
   readonly stores: Stores;
   readonly loads: LoadClient;
+  readonly controlPort: ControlPort;
   readonly drains: DrainClient;
+  readonly gone: GonePods;
 }
 
-function makeReconciler(options: OperatorOptions, { stores, loads, drains }: Parts): Reconciler {
+function makeReconciler(options: OperatorOptions, parts: Parts): Reconciler {
+  const { stores, loads, controlPort, drains, gone } = parts;
   const { client, clock, leader, installation, instance, metricsApi, observer } = options;
   const guarded = new GuardedClient(client, () => leader.leading);
   return {
@@ -180,6 +196,7 @@ function makeReconciler(options: OperatorOptions, { stores, loads, drains }: Par
       loads,
       endpoints: new Steadiness(clock),
       readiness: new Steadiness(clock),
+      gone,
       secrets: new SecretCache(client, clock),
       nodes: new NodeAddress(client, clock),
       clock,
@@ -191,8 +208,9 @@ function makeReconciler(options: OperatorOptions, { stores, loads, drains }: Par
       writer: new Writer({ client: guarded, randomText }),
       passwords: new PasswordChange({ client: guarded, randomText, setPasswords: setRedisPasswords }),
       drains,
+      sweeps: new SweepClient({ controlPort, onSwept: (podUids) => gone.forget(podUids) }),
       controlToken: ({ metadata }) => controlTokenOf(stores.secrets, metadata.namespace, metadata.name),
-      onDrainFailure: observer.onPodFailure,
+      onPodFailure: observer.onPodFailure,
     },
     statuses: new StatusWriter(guarded, clock),
     events: new EventRecorder({ client: guarded, clock, instance, onError: observer.onEventFailure }),

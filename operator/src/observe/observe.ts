@@ -16,6 +16,7 @@ import { referencedSecrets } from "../resources/references.ts";
 import { keyOf } from "../runtime/store.ts";
 import { totalConnections } from "./connections.ts";
 import { readyEndpoints } from "./endpoints.ts";
+import type { GonePods } from "./gone-pods.ts";
 import type { LoadClient } from "./load-client.ts";
 import type { NodeAddress } from "./node-address.ts";
 import type { AutoscalerObject, PodObject, ServiceObject } from "./objects.ts";
@@ -34,6 +35,7 @@ export interface Observers {
   /** Whether pods are in their endpoints, and whether they are ready. */
   readonly endpoints: Steadiness;
   readonly readiness: Steadiness;
+  readonly gone: Pick<GonePods, "of">;
   readonly secrets: SecretCache;
   readonly nodes: NodeAddress;
   readonly clock: Clock;
@@ -71,6 +73,7 @@ export async function observe(cluster: RealtimeCluster, observers: Observers): P
     references,
     autoscaler: observeAutoscaler(stores.horizontalPodAutoscalers.get(namespace, names.autoscaler(name))),
     metricsApi: observers.metricsApi(),
+    gonePods: observers.gone.of(key),
     redisPods: pods.flatMap((pod) => observeRedisPod(pod)),
     connections: total?.value,
     nodeAddress: cluster.spec.service.type === "NodePort" ? await observers.nodes.get() : undefined,

@@ -41,6 +41,8 @@ export type Action =
   /** Have the kubelet refresh the pod's files now: note at the pod which configuration it is to run. */
   | { readonly type: "call-config"; readonly pod: PodTarget; readonly hash: string; readonly atMs: number }
   | { readonly type: "drain"; readonly pod: PodTarget & { readonly ip: string }; readonly request: DrainRequest }
+  /** Have this pod remove what pods that are gone held. */
+  | { readonly type: "sweep"; readonly pod: PodTarget & { readonly ip: string }; readonly podUids: readonly string[] }
   | {
       readonly type: "delete";
       readonly resource: Resource;

@@ -112,6 +112,8 @@ export interface Observed {
   readonly references: readonly ObservedReference[];
   readonly autoscaler: ObservedAutoscaler | undefined;
   readonly metricsApi: ObservedMetricsApi;
+  /** Uids of gateway pods that have just gone, and may have left something in the registry. */
+  readonly gonePods: readonly string[];
   /** Pods of the managed Redis, sentinels included. */
   readonly redisPods: readonly ObservedRedisPod[];
   /** Open connections on all pods of all revisions; unknown while any ready pod's is. */

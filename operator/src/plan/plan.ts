@@ -12,6 +12,7 @@ import { isPasswordChanging, passwordActions } from "./redis-password.ts";
 import { revisionActions } from "./revisions.ts";
 import { isRollingOut, servingRevision } from "./rollout.ts";
 import { computeStatus } from "./status.ts";
+import { sweepActions } from "./sweep.ts";
 
 /** While pods are leaving, steps depend on time and on reports that no watch brings. */
 const BUSY_MS = 500;
@@ -56,6 +57,7 @@ export function plan(observed: Observed, installation: Installation, now: Now): 
       ...children.orphans,
       ...configActions(observed, configHash, now.ms),
       ...passwordActions(observed, now.ms),
+      ...sweepActions(observed),
     ],
     status,
     requeueAfterMs: requeueAfterMs(observed, { target, configHash }, status.phase === "Ready"),
@@ -69,6 +71,6 @@ function requeueAfterMs(
 ): number {
   const isLeaving = observed.revisions.some((revision) => gatedPods(revision).length > 0);
   if (isLeaving || isRollingOut(observed, target) || isConfigSpreading(observed, configHash)) return BUSY_MS;
-  if (isPasswordChanging(observed)) return BUSY_MS;
+  if (isPasswordChanging(observed) || observed.gonePods.length > 0) return BUSY_MS;
   return isReady ? QUIET_MS : WAITING_MS;
 }

@@ -8,6 +8,7 @@ import { Writer } from "../../src/apply/writer.ts";
 import { reconcile, type Reconciler } from "../../src/controller/reconcile.ts";
 import type { KubeObject, Resource } from "../../src/kube/kube-client.ts";
 import { RESOURCES } from "../../src/kube/resources.ts";
+import { GonePods } from "../../src/observe/gone-pods.ts";
 import { NodeAddress } from "../../src/observe/node-address.ts";
 import { SecretCache } from "../../src/observe/secret-cache.ts";
 import { Steadiness } from "../../src/observe/steadiness.ts";
@@ -26,6 +27,7 @@ export class Given {
   readonly clock = new FakeClock();
   readonly stores: Stores = createStores();
   readonly events: PlannedEvent[] = [];
+  readonly gone = new GonePods(this.clock);
   readonly reconciler: Reconciler;
   #random = 0;
 
@@ -40,6 +42,7 @@ export class Given {
         loads: { get: () => undefined },
         endpoints: new Steadiness(clock),
         readiness: new Steadiness(clock),
+        gone: this.gone,
         secrets: new SecretCache(kube, clock),
         nodes: new NodeAddress(kube, clock),
         clock,
@@ -55,6 +58,7 @@ export class Given {
           setPasswords: (ip, passwords) => this.redis(ip, passwords),
         }),
         drains: { send: () => Promise.resolve() },
+        sweeps: { send: () => Promise.resolve() },
         controlToken: () => "token",
       },
       statuses: new StatusWriter(kube, clock),

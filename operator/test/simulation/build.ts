@@ -103,6 +103,7 @@ export function observed(
     references: [],
     autoscaler: undefined,
     metricsApi: { state: "off", message: "" },
+    gonePods: [],
     redisPods: [{ name: "chat-redis-0", isSentinel: false, ip: "198.18.0.9", ready: true, problem: "" }],
     connections: undefined,
     nodeAddress: undefined,

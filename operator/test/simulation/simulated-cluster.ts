@@ -9,7 +9,8 @@ import type { Action } from "../../src/plan/actions.ts";
 import type { Observed, ObservedPod } from "../../src/plan/observed.ts";
 import { plan } from "../../src/plan/plan.ts";
 import { type Caches, type Deployment, observeRevision, type ReplicaSet, type View } from "./simulated-view.ts";
-import { newPod, rank, shouldBeReady, type SimulatedPod } from "./simulated-pod.ts";
+import { observed } from "./build.ts";
+import { drainFor, newPod, rank, shouldBeReady, type SimulatedPod } from "./simulated-pod.ts";
 
 const installation = { gatewayImage: "gateway:1", redisImage: "redis:1", operatorNamespace: "belay-system" };
 const defaultSpec = specSchema.parse({ drain: { deadlineSeconds: 20, ratePerSecond: 40 } });
@@ -215,12 +216,7 @@ export class SimulatedCluster {
   }
 
   #drain(pod: SimulatedPod, ms: number): void {
-    const isLate = pod.deadlineMs !== undefined && this.nowMs >= pod.deadlineMs;
-    const leaving = isLate ? pod.connections : Math.min(pod.connections, Math.ceil((pod.rate * ms) / 1_000));
-    pod.connections -= leaving;
-    if (isLate) pod.forced += leaving;
-    else pod.closed += leaving;
-    if (pod.connections === 0) pod.drain = "drained";
+    const leaving = drainFor(pod, ms, this.nowMs);
     for (let client = 0; client < leaving; client++) this.#reconnect();
   }
 
@@ -236,8 +232,7 @@ export class SimulatedCluster {
 
   /** One pass; with `cut` it dies after so many of its writes. */
   pass(cut = Number.POSITIVE_INFINITY): void {
-    const observed = this.observe();
-    const { actions, status } = plan(observed, installation, {
+    const { actions, status } = plan(this.observe(), installation, {
       ms: this.nowMs,
       text: new Date(this.nowMs).toISOString(),
     });
@@ -275,6 +270,7 @@ export class SimulatedCluster {
       case "drain":
         return this.#sendDrain(uid, action.request);
       case "call-config":
+      case "sweep":
         return undefined;
     }
   }
@@ -351,18 +347,12 @@ export class SimulatedCluster {
       spec,
       status: this.status,
     };
-    return {
+    const revisions = [...deployments.keys()].map((hash) => observeRevision(hash, this.#view()));
+    return observed(revisions, {
       cluster,
-      revisions: [...deployments.keys()].map((hash) => observeRevision(hash, this.#view())),
       service: { revision: service, clusterIP: "198.18.128.1", nodePort: undefined, ingress: undefined },
-      children: [],
-      references: [],
-      autoscaler: undefined,
-      metricsApi: { state: "off", message: "" },
-      redisPods: [{ name: "chat-redis-0", isSentinel: false, ip: "198.18.0.9", ready: true, problem: "" }],
       connections: desiredReplicas(cluster),
-      nodeAddress: undefined,
       term: this.#term,
-    };
+    });
   }
 }

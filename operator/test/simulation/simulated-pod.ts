@@ -65,3 +65,14 @@ export function rank(a: SimulatedPod, b: SimulatedPod): number {
     b.createdMs - a.createdMs
   );
 }
+
+/** What a draining gateway does in some time; the clients that leave. */
+export function drainFor(pod: SimulatedPod, ms: number, nowMs: number): number {
+  const isLate = pod.deadlineMs !== undefined && nowMs >= pod.deadlineMs;
+  const leaving = isLate ? pod.connections : Math.min(pod.connections, Math.ceil((pod.rate * ms) / 1_000));
+  pod.connections -= leaving;
+  if (isLate) pod.forced += leaving;
+  else pod.closed += leaving;
+  if (pod.connections === 0) pod.drain = "drained";
+  return leaving;
+}

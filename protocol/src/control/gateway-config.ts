@@ -20,7 +20,7 @@ export interface GatewayConfig {
   readonly proxies?: ProxiesConfig;
   /** Client port and address. Default `0.0.0.0:8000`. */
   readonly listen?: { readonly host?: string; readonly port?: number };
-  /** Control port: /load, /drain and, as on the client port, /healthz, /readyz, /metrics. Default port 8001. */
+  /** Control port: /load, /drain, /sweep and, as on the client port, /healthz, /readyz, /metrics. Default port 8001. */
   readonly control?: { readonly host?: string; readonly port?: number; readonly tokenFile?: string };
   readonly auth?: AuthConfig;
   /** *hot* Keys of the server API. Without one the API answers 401 to everything. */
