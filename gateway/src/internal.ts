@@ -24,6 +24,8 @@ export {
 export type { RedisTopology } from "./redis/redis-topology.ts";
 export { type Inboxes, type InboxMessage, type InboxSent, MAX_GROUPS } from "./inbox/inboxes.ts";
 export type { RedisLog, RedisRuntime } from "./redis/redis-runtime.ts";
+export type { Revocation, Revocations } from "./auth/verifier.ts";
+export type { ClusterLimits } from "./limits/cluster-limits.ts";
 export { createLog } from "./log.ts";
 export type { LeaseTiming } from "./registry/redis-lease.ts";
 export type { Contest, LiveNode, Owner, Registry, RegistryEntry } from "./registry/registry.ts";

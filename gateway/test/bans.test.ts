@@ -72,7 +72,24 @@ test("[BN3] a ban made while Redis is away, and one that Redis lost, are stored 
   await client(redis).flushall();
   await here.bans.ban({ user: "bob", address: "" }, 600);
   await eventually("bans after a loss are seen", 5_000, () => there.bans.isBanned({ user: "bob", address: "" }));
+  expect(await client(redis).zcard("b:{L}:bans")).toBe(3);
 });
+
+test.each([[["bans"]], [["ban-versions"]], [["bans", "ban-versions"]]])(
+  "[BN3] %j that Redis loses on an open connection are stored again without anything new",
+  async (lost) => {
+    const redis = await startRedis();
+    const here = await node(redis);
+    await here.bans.ban(ann, 600);
+    await here.bans.ban(nobody, 600);
+    await client(redis).del(...lost.map((name) => `b:{L}:${name}`));
+    const late = await eventually("a node that comes knows them", 10_000, async () => {
+      const fresh = await node(redis);
+      return fresh.bans.isBanned(ann) && fresh.bans.isBanned(nobody) && fresh;
+    });
+    expect(late.bans.size).toBe(2);
+  },
+);
 
 test("[BN4] there are at most 20,000 bans, and one node has its own in memory", async () => {
   const redis = await startRedis();

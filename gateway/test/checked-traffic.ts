@@ -25,19 +25,33 @@ interface Published {
 /** What a subscriber saw, in order; `told`: it heard that something may be missing. */
 type Seen = number | "told";
 
+export interface TrafficOptions {
+  /** Beside each subscriber another one that leaves and comes back, again and again. Default false. */
+  readonly isRestless?: boolean;
+}
+
+/** The SDKs do not know it: who is subscribed already needs nothing. */
+const ALREADY_SUBSCRIBED = 105;
+
 /** Subscribes as the SDKs do: it comes back from where it was whenever its order was lost. */
 class Subscriber {
   readonly seen: Seen[] = [];
   readonly client: TestClient;
   readonly channel: string;
+  /** Whether it leaves and comes back. */
+  readonly isRestless: boolean;
+  /** Offsets that did not follow the one before. */
+  readonly jumps: string[] = [];
   #position: { epoch: string; offset: number } | undefined;
   #read = 0;
+  #isAway = false;
   isClosed = false;
   lastWord = "";
 
-  constructor(client: TestClient, channel: string) {
+  constructor(client: TestClient, channel: string, isRestless: boolean) {
     this.client = client;
     this.channel = channel;
+    this.isRestless = isRestless;
     void client.closed.then(() => (this.isClosed = true));
     client.socket.on("message", () => this.#catchUp());
   }
@@ -46,13 +60,26 @@ class Subscriber {
     const { channel } = this;
     const since = this.#position === undefined ? {} : { recover: true, ...this.#position };
     const reply = await this.client.call({ subscribe: { channel, positioned: true, recoverable: true, ...since } });
-    if (reply.error !== undefined) {
-      // As an SDK: a temporary error is tried again.
-      this.lastWord = reply.error.message;
-      assert.ok(reply.error.temporary, reply.error.message);
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      if (!this.isClosed) await this.subscribe();
+    if (reply.error === undefined || reply.error.code === ALREADY_SUBSCRIBED) return;
+    // As an SDK: a temporary error is tried again.
+    this.lastWord = reply.error.message;
+    assert.ok(reply.error.temporary, reply.error.message);
+    await pause(100);
+    if (!this.isClosed) await this.subscribe();
+  }
+
+  /** Until `isOver`; then it stays. */
+  async comeAndGo(isOver: () => boolean): Promise<void> {
+    this.#isAway = true;
+    while (!isOver() && !this.isClosed) {
+      await this.client.call({ unsubscribe: { channel: this.channel } });
+      await pause(30);
+      await this.subscribe();
+      await pause(30);
     }
+    this.#isAway = false;
+    // It may have been put out since.
+    if (!this.isClosed) await this.subscribe();
   }
 
   /** Replies and pushes count in the order in which they came. */
@@ -69,7 +96,7 @@ class Subscriber {
     if (push?.pub !== undefined) this.#see(push.pub);
     if (push?.unsubscribe !== undefined) {
       this.lastWord = JSON.stringify(push.unsubscribe);
-      void this.subscribe();
+      if (!this.#isAway) void this.subscribe();
     }
   }
 
@@ -82,8 +109,14 @@ class Subscriber {
 
   #see({ offset, data }: Publication): void {
     this.seen.push(data);
-    if (this.#position !== undefined) this.#position.offset = offset;
+    if (this.#position === undefined) return;
+    if (offset !== this.#position.offset + 1) this.jumps.push(`offset ${offset} after ${this.#position.offset}`);
+    this.#position.offset = offset;
   }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /** Publishers and subscribers of some channels on some gateways, and a check of every message between them. */
@@ -95,10 +128,19 @@ export class CheckedTraffic {
   #isStopping = false;
 
   /** A subscriber of every channel on every gateway, a publisher of every channel on some gateway. */
-  static async start(gateways: readonly RunningGateway[], channels: readonly string[]): Promise<CheckedTraffic> {
+  static async start(
+    gateways: readonly RunningGateway[],
+    channels: readonly string[],
+    { isRestless = false }: TrafficOptions = {},
+  ): Promise<CheckedTraffic> {
     const traffic = new CheckedTraffic();
     onTestFinished(() => traffic.#end());
-    for (const gateway of gateways) for (const channel of channels) await traffic.#subscribe(gateway, channel);
+    for (const gateway of gateways) {
+      for (const channel of channels) {
+        await traffic.#subscribe(gateway, channel, false);
+        if (isRestless) await traffic.#subscribe(gateway, channel, true);
+      }
+    }
     for (const [index, channel] of channels.entries()) {
       const gateway = gateways[index % gateways.length];
       if (gateway !== undefined) await traffic.#publish(gateway, channel);
@@ -122,12 +164,17 @@ export class CheckedTraffic {
 
   toldIn(channels: readonly string[]): number {
     const subscribers = this.#subscribers.filter(({ channel }) => channels.includes(channel));
-    return subscribers.reduce((sum, { seen }) => sum + seen.filter((each) => each === "told").length, 0);
+    return subscribers.reduce((sum, { seen }) => sum + countTold(seen), 0);
   }
 
   /** Publications whose publishers were told that they were made. */
   get acknowledged(): number {
     return [...this.#published.values()].reduce((sum, { acknowledged }) => sum + acknowledged.size, 0);
+
+  /** The fewest and the most times that one who never left was told. */
+  get toldEach(): readonly [fewest: number, most: number] {
+    const counts = this.#subscribers.filter(({ isRestless }) => !isRestless).map(({ seen }) => countTold(seen));
+    return [Math.min(...counts), Math.max(...counts)];
   }
 
   get delivered(): number {
@@ -178,6 +225,7 @@ export class CheckedTraffic {
   check(): void {
     for (const subscriber of this.#subscribers) {
       assert.ok(!subscriber.isClosed, "a socket was closed");
+      assert.deepEqual(subscriber.jumps, []);
       assert.deepEqual(faultsOf(subscriber.seen, this.#of(subscriber.channel).acknowledged), []);
     }
   }
@@ -188,12 +236,13 @@ export class CheckedTraffic {
     return published;
   }
 
-  async #subscribe(gateway: RunningGateway, channel: string): Promise<void> {
+  async #subscribe(gateway: RunningGateway, channel: string, isRestless: boolean): Promise<void> {
     const client = await TestClient.connect(gateway.url);
     this.#clients.push(client);
-    const subscriber = new Subscriber(client, channel);
+    const subscriber = new Subscriber(client, channel, isRestless);
     this.#subscribers.push(subscriber);
     await subscriber.subscribe();
+    if (isRestless) this.#running.push(subscriber.comeAndGo(() => this.#isStopping));
   }
 
   async #publish(gateway: RunningGateway, channel: string): Promise<void> {
@@ -215,7 +264,7 @@ export class CheckedTraffic {
         assert.ok(reply.error.temporary, reply.error.message);
         published.errors += 1;
       }
-      await new Promise((resolve) => setTimeout(resolve, 10));
+      await pause(10);
     }
   }
 
@@ -224,6 +273,10 @@ export class CheckedTraffic {
     await Promise.allSettled(this.#running);
     for (const client of this.#clients) await client[Symbol.asyncDispose]();
   }
+}
+
+function countTold(seen: readonly Seen[]): number {
+  return seen.filter((each) => each === "told").length;
 }
 
 /** What is wrong with what one subscriber saw. What was not acknowledged may come or not. */

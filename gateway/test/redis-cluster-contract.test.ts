@@ -1,16 +1,20 @@
 import { openRedisBroker, openRedisRegistry, type RedisTopology } from "@belay/gateway/internal";
 import { brokerContract, inboxContract, type RedisCluster, registryContract, startRedisCluster } from "@belay/testkit";
-import { afterAll, beforeAll } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { openRedisInboxes } from "../src/inbox/redis-inboxes.ts";
+import { documentedUser } from "./redis-rights.ts";
 import { clusterTopology } from "./redis-topologies.ts";
 import { testRuntime } from "./redis-test-runtime.ts";
+import { stateContracts } from "./state-contracts.ts";
 
 let cluster: RedisCluster;
 let url: RedisTopology;
 
 beforeAll(async () => {
   cluster = await startRedisCluster({ password: "secret" });
-  url = clusterTopology(cluster, "secret");
+  const user = await documentedUser("belay-secret");
+  for (const server of cluster.servers) await cluster.call(server, "ACL", "SETUSER", ...user);
+  url = clusterTopology(cluster, { username: "belay", password: "belay-secret" });
 }, 60_000);
 afterAll(() => cluster[Symbol.asyncDispose]());
 
@@ -31,7 +35,7 @@ brokerContract({
   nodes: 2,
   openMedium: async () => ({
     open: (nodeId = "") =>
-      openRedisBroker({ url, prefix: "replicated:", nodeId, durability: () => "replicated", ...testRuntime() }),
+      openRedisBroker({ url, prefix: "belay:replicated:", nodeId, durability: () => "replicated", ...testRuntime() }),
     ...nothing,
   }),
 });
@@ -40,7 +44,7 @@ inboxContract({
   name: "Redis Cluster, replicated without replicas",
   nodes: 2,
   openMedium: async () => ({
-    open: () => openRedisInboxes({ url, prefix: "replicated:", durability: () => "replicated", ...testRuntime() }),
+    open: () => openRedisInboxes({ url, prefix: "belay:replicated:", durability: () => "replicated", ...testRuntime() }),
     ...nothing,
   }),
 });
@@ -53,4 +57,10 @@ registryContract({
       openRedisRegistry({ url, prefix: "belay:", podUid, revision, timing: { beatIntervalMs: 300 }, ...testRuntime() }),
     ...nothing,
   }),
+});
+
+stateContracts("Redis Cluster", () => url);
+
+test("[FT3] the documented rights were enough for all of this", async () => {
+  for (const server of cluster.servers) expect(await cluster.call(server, "ACL", "LOG")).toBe("");
 });

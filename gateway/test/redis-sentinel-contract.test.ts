@@ -6,17 +6,25 @@ import {
   type SentinelGroup,
   startSentinelGroup,
 } from "@belay/testkit";
-import { afterAll, beforeAll } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { openRedisInboxes } from "../src/inbox/redis-inboxes.ts";
+import { documentedUser } from "./redis-rights.ts";
 import { sentinelTopology } from "./redis-topologies.ts";
 import { testRuntime } from "./redis-test-runtime.ts";
+import { stateContracts } from "./state-contracts.ts";
 
 let group: SentinelGroup;
 let url: RedisTopology;
 
 beforeAll(async () => {
   group = await startSentinelGroup({ password: "redis-secret", sentinelPassword: "sentinel-secret" });
-  url = sentinelTopology(group, { password: "redis-secret", sentinelPassword: "sentinel-secret" });
+  const user = await documentedUser("belay-secret");
+  for (const server of group.servers) await group.call(server, "ACL", "SETUSER", ...user);
+  url = sentinelTopology(group, {
+    username: "belay",
+    password: "belay-secret",
+    sentinelPassword: "sentinel-secret",
+  });
 }, 40_000);
 afterAll(() => group[Symbol.asyncDispose]());
 
@@ -37,7 +45,7 @@ brokerContract({
   nodes: 2,
   openMedium: async () => ({
     open: (nodeId = "") =>
-      openRedisBroker({ url, prefix: "replicated:", nodeId, durability: () => "replicated", ...testRuntime() }),
+      openRedisBroker({ url, prefix: "belay:replicated:", nodeId, durability: () => "replicated", ...testRuntime() }),
     ...nothing,
   }),
 });
@@ -46,7 +54,7 @@ inboxContract({
   name: "Redis with sentinels, replicated",
   nodes: 2,
   openMedium: async () => ({
-    open: () => openRedisInboxes({ url, prefix: "replicated:", durability: () => "replicated", ...testRuntime() }),
+    open: () => openRedisInboxes({ url, prefix: "belay:replicated:", durability: () => "replicated", ...testRuntime() }),
     ...nothing,
   }),
 });
@@ -66,4 +74,10 @@ registryContract({
       }),
     ...nothing,
   }),
+});
+
+stateContracts("Redis with sentinels", () => url);
+
+test("[FT3] the documented rights were enough for all of this", async () => {
+  for (const server of group.servers) expect(await group.call(server, "ACL", "LOG")).toBe("");
 });

@@ -1,21 +1,27 @@
 import type { RedisTopology } from "@belay/gateway/internal";
 import type { RedisCluster, SentinelGroup } from "@belay/testkit";
 
+interface Login {
+  /** Default: the server's default user. */
+  readonly username?: string;
+  readonly password?: string;
+}
+
 /** How a gateway reaches a group that was started with these passwords. */
 export function sentinelTopology(
   { sentinels, masterName }: SentinelGroup,
-  { password, sentinelPassword }: { readonly password?: string; readonly sentinelPassword?: string } = {},
+  { sentinelPassword, ...login }: Login & { readonly sentinelPassword?: string } = {},
 ): RedisTopology {
   return {
     mode: "sentinel",
     sentinels,
     masterName,
-    login: { ...(password !== undefined && { password }) },
+    login,
     sentinelLogin: { ...(sentinelPassword !== undefined && { password: sentinelPassword }) },
   };
 }
 
 /** Known by its first node only. */
-export function clusterTopology({ nodes }: RedisCluster, password?: string): RedisTopology {
-  return { mode: "cluster", nodes: nodes.slice(0, 1), login: { ...(password !== undefined && { password }) } };
+export function clusterTopology({ nodes }: RedisCluster, login: Login = {}): RedisTopology {
+  return { mode: "cluster", nodes: nodes.slice(0, 1), login };
 }

@@ -5,7 +5,6 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { Revocation, Revocations } from "../src/auth/verifier.ts";
 import { type Clock, systemClock } from "../src/clock.ts";
 import type { NodeBus } from "../src/node/node-bus.ts";
-import { MemoryRevocations } from "../src/revocations/memory-revocations.ts";
 import { openRedisRevocations } from "../src/revocations/redis-revocations.ts";
 import { testRuntime } from "./redis-test-runtime.ts";
 
@@ -61,51 +60,6 @@ const ann = (issuedAt = nowSeconds() - 10): { user: string; issuedAt: number; to
   tokenId: "t1",
 });
 
-test.each([
-  ["memory", async (): Promise<Revocations> => new MemoryRevocations(systemClock)],
-  [
-    "Redis",
-    async (): Promise<Revocations> => {
-      const made = node({ prefix: newPrefix() });
-      await made.start();
-      return made;
-    },
-  ],
-])("[REV1] [REV3] [RV1] %s: what was added counts at once, a block until it is lifted", async (_name, make) => {
-  const revocations = await make();
-  const seen: Revocation[] = [];
-  revocations.onRevocation((revocation) => void seen.push(revocation));
-  expect(revocations.isLoaded).toBe(true);
-  expect(revocations.judge(ann())).toBeUndefined();
-  const until = inAnHour();
-
-  await revocations.add({ tokenId: "t1", until });
-  expect(revocations.judge(ann())).toBe("revoked");
-  expect(revocations.judge({ user: "ann", issuedAt: nowSeconds(), tokenId: "t2" })).toBeUndefined();
-
-  await revocations.add({ user: "bob", isBlock: true, until });
-  await revocations.add({ user: "bob", isBlock: true, until: until + 5 });
-  expect(revocations.judge({ user: "bob" })).toBe("blocked");
-  await revocations.unblock("bob");
-  await revocations.unblock("bob");
-  await revocations.unblock("nobody");
-  expect(revocations.judge({ user: "bob" })).toBeUndefined();
-  await revocations.add({ user: "bob", isBlock: true, until });
-  expect(revocations.judge({ user: "bob" })).toBe("blocked");
-
-  await revocations.add({ user: "cid", until });
-  expect(revocations.judge({ user: "cid", issuedAt: nowSeconds() + 2 })).toBeUndefined();
-  expect(revocations.judge({ user: "cid", issuedAt: nowSeconds() })).toBe("revoked");
-  expect(seen.map(({ user, tokenId, isBlock }) => [user, tokenId, isBlock])).toEqual([
-    [undefined, "t1", undefined],
-    ["bob", undefined, true],
-    ["bob", undefined, true],
-    ["bob", undefined, true],
-    ["cid", undefined, undefined],
-  ]);
-  expect(revocations.size).toBe(3);
-});
-
 test("[RV2] every node knows within 2 s, by message at once, and without one by its next look", async () => {
   const prefix = newPrefix();
   const bus = new TestBus();
@@ -119,20 +73,6 @@ test("[RV2] every node knows within 2 s, by message at once, and without one by 
   await eventually("looked", 2000, async () => two.judge({ user: "bob" }));
   expect(performance.now() - startMs).toBeLessThan(2000);
   expect(two.seen.map(({ user }) => user)).toEqual(["ann", "bob"]);
-});
-
-test("[RV3] a node that comes knows everything before it is ready", async () => {
-  const prefix = newPrefix();
-  const one = node({ prefix });
-  await one.start();
-  const until = inAnHour();
-  await Promise.all(Array.from({ length: 1200 }, (_, index) => one.add({ tokenId: `t${index}`, until })));
-  const late = node({ prefix });
-  expect(late.isLoaded).toBe(false);
-  await late.start();
-  expect(late.isLoaded).toBe(true);
-  expect(late.size).toBe(1200);
-  expect(late.judge({ user: "x", tokenId: "t1199" })).toBe("revoked");
 });
 
 test("[RV3] a node that cannot read the list says so, and is ready when it has", async () => {

@@ -2,10 +2,12 @@ export { brokerContract, brokerOutageContract } from "./broker-contract.ts";
 export { type BrokerMedium, BrokerNode, type BrokerSubject, type LosableBrokerMedium } from "./broker-subject.ts";
 export { eventually } from "./eventually.ts";
 export { inboxContract, type InboxMedium, type InboxSubject } from "./inbox-contract.ts";
+export { limitsContract, type LimitsMedium, type LimitsSubject } from "./limits-contract.ts";
 export { type RedisServer, type RedisServerOptions, startRedis } from "./redis.ts";
 export { type ClusterOptions, type RedisCluster, startRedisCluster } from "./redis-cluster.ts";
 export { type SentinelGroup, type SentinelOptions, startSentinelGroup } from "./redis-sentinel.ts";
 export { registryContract, type RegistryMedium, type RegistrySubject } from "./registry-contract.ts";
+export { revocationsContract, type RevocationsMedium, type RevocationsSubject } from "./revocations-contract.ts";
 export { TcpProxy } from "./tcp-proxy.ts";
 export {
   callApi,

@@ -4,7 +4,7 @@ import { openCommands, openSubscriber } from "../redis/open-connections.ts";
 import { RedisKeys } from "../redis/redis-keys.ts";
 import { DEFAULT_REDIS_BOUNDS, type RedisBounds } from "../redis/redis-options.ts";
 import type { RedisRuntime } from "../redis/redis-runtime.ts";
-import { evictionRisk, memoryOf, type RedisMemory } from "../redis/redis-memory.ts";
+import { RedisMemoryReports } from "../redis/redis-memory.ts";
 import { type RedisTopology, topologyOf } from "../redis/redis-topology.ts";
 import type { SubscriberConnection } from "../redis/subscriber-connection.ts";
 import { readReplicaRunId } from "../redis/replica-run-id.ts";
@@ -94,7 +94,7 @@ class RedisBroker implements Broker {
   readonly #probe: LoopbackProbe;
   #events: BrokerEvents | undefined;
   #connected = false;
-  #memory: RedisMemory | undefined;
+  readonly #memory = new RedisMemoryReports();
   #onceConnected: (() => void) | undefined;
 
   constructor(options: RedisBrokerOptions) {
@@ -114,7 +114,7 @@ class RedisBroker implements Broker {
         if (available) this.#streams.reconnected();
         this.#report();
       },
-      onInfo: (info) => (this.#memory = memoryOf(info)),
+      onInfo: (info) => this.#memory.note(info, clock.nowMs()),
       runKeys: this.#keys.partitionTerms,
     });
     const lease = (): Lease | undefined => options.lease?.();
@@ -161,7 +161,7 @@ class RedisBroker implements Broker {
   }
 
   get evictionRisk(): string | undefined {
-    return this.#memory === undefined ? undefined : evictionRisk(this.#memory);
+    return this.#memory.evictionRisk;
   }
 
   /** Resolves when connected or after `startTimeoutMs`, whichever is first: a gateway starts without its Redis, and is not ready. */

@@ -45,7 +45,10 @@ export class InboxNudges {
       const byPod = new Map<string, string[]>();
       const pods = await Promise.all(users.map((user) => this.#options.registry.podsOf(user)));
       for (const [index, user] of users.entries()) {
-        for (const pod of new Set(pods[index])) byPod.set(pod, [...(byPod.get(pod) ?? []), user]);
+        const { podUids = [], mayBeOthers = false } = pods[index] ?? {};
+        // Whoever is told twice looks once more.
+        for (const pod of new Set(mayBeOthers ? [...podUids, "all"] : podUids))
+          byPod.set(pod, [...(byPod.get(pod) ?? []), user]);
       }
       await Promise.all([...byPod].map(([pod, told]) => this.#tell(pod, told)));
     } catch (error) {

@@ -37,8 +37,9 @@ return 1
 `);
 
 /**
- * ARGV: version that the node has seen, most bans. Reply: for each that changed since its version, name and milliseconds left.
- * Who reads from the beginning mends the versions, should Redis have evicted them alone.
+ * ARGV: version that the node has seen, most bans. Reply: how many bans there are that have not ended; then for each that changed
+ * since, its version, name and milliseconds left. Who reads from the beginning mends the versions, should Redis have evicted them
+ * alone.
  */
 export const READ_BANS_SCRIPT: RedisScript = redisScript(`
 local time = redis.call('TIME')
@@ -50,7 +51,7 @@ if ARGV[1] == '0' and redis.call('ZCARD', KEYS[2]) < redis.call('ZCARD', KEYS[1]
   redis.call('PEXPIREAT', KEYS[2], redis.call('PEXPIRETIME', KEYS[1]))
 end
 local changed = redis.call('ZRANGE', KEYS[2], '(' .. ARGV[1], '+inf', 'BYSCORE', 'LIMIT', 0, ARGV[2], 'WITHSCORES')
-local reply = {}
+local reply = {redis.call('ZCOUNT', KEYS[1], '(' .. now, '+inf')}
 for i = 1, #changed, 2 do
   local ends = tonumber(redis.call('ZSCORE', KEYS[1], changed[i]) or '0')
   reply[#reply + 1] = string.format('%.0f', tonumber(changed[i + 1]))

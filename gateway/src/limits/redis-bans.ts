@@ -22,10 +22,13 @@ export interface RedisBansOptions {
 const MESSAGE_KIND = "bans";
 /** Bans read or written at a time. */
 const PAGE = 500;
+/** Less of a ban is not stored again. */
+const ALMOST_OVER_MS = 1_000;
 
 /**
  * Every node holds the whole list and reads what changed once a second, and whenever another node says so; a node that starts
- * reads all of it. After each connect everything is read again, and written what this node knows and Redis has lost.
+ * reads all of it. After each connect, and when Redis has fewer bans than are known here, everything is read again, and written
+ * what this node knows and Redis has lost.
  */
 export class RedisBans implements Bans {
   readonly #options: RedisBansOptions;
@@ -103,26 +106,39 @@ export class RedisBans implements Bans {
   }
 
   async #read(): Promise<void> {
-    const isWhole = this.#version === "0";
-    const stored = new Set<string>();
-    for (let page = await this.#readPage(); page.length > 0; page = await this.#readPage()) {
-      const nowMs = this.#options.clock.nowMs();
-      for (const { name, leftMs } of page) {
-        stored.add(name);
-        if (leftMs > 0) this.#table.add(name, nowMs + leftMs);
-      }
-      if (page.length < PAGE) break;
-    }
-    if (!isWhole) return;
-    const known = this.#table.entries(this.#options.clock.nowMs());
-    for (const [name] of known) if (!stored.has(name)) this.#unstored.add(name);
+    if (await this.#readOn()) return;
+    this.#version = "0";
+    await this.#readOn();
   }
 
-  async #readPage(): Promise<readonly StoredBan[]> {
+  /** What changed since the version that is known. False where Redis has fewer bans than this node: it has lost some. */
+  async #readOn(): Promise<boolean> {
+    const isWhole = this.#version === "0";
+    const stored = new Set<string>();
+    let page: BanPage;
+    do {
+      page = await this.#readPage();
+      const nowMs = this.#options.clock.nowMs();
+      for (const { name, leftMs } of page.rows) {
+        if (leftMs <= 0) continue;
+        stored.add(name);
+        this.#table.add(name, nowMs + leftMs);
+      }
+    } while (page.rows.length === PAGE);
+    const nowMs = this.#options.clock.nowMs();
+    // By Redis' clock the last of a ban may be over already.
+    const known = this.#table.entries(nowMs).filter(([, untilMs]) => untilMs > nowMs + ALMOST_OVER_MS);
+    const expected = known.filter(([name]) => !this.#unstored.has(name));
+    if (!isWhole) return expected.length <= page.count;
+    for (const [name] of expected) if (!stored.has(name)) this.#unstored.add(name);
+    return true;
+  }
+
+  async #readPage(): Promise<BanPage> {
     const reply = await this.#options.commands.run(READ_BANS_SCRIPT, this.#keys, [this.#version, PAGE]);
-    const rows = rowsOf(reply);
-    this.#version = rows.at(-1)?.version ?? this.#version;
-    return rows;
+    const page = pageOf(reply);
+    this.#version = page.rows.at(-1)?.version ?? this.#version;
+    return page;
   }
 
   async #write(): Promise<void> {
@@ -151,12 +167,19 @@ interface StoredBan {
   readonly leftMs: number;
 }
 
+interface BanPage {
+  /** Bans in Redis that have not ended. */
+  readonly count: number;
+  readonly rows: readonly StoredBan[];
+}
+
 /** What no node of ours can have written is left out. */
-function rowsOf(reply: unknown): readonly StoredBan[] {
+function pageOf(reply: unknown): BanPage {
   if (!Array.isArray(reply)) throw new BrokerUnavailableError("Redis answered with something else than bans");
-  const texts = (reply as unknown[]).map(String);
-  return texts.flatMap((version, at) => {
+  const [count, ...texts] = (reply as unknown[]).map(String);
+  const rows = texts.flatMap((version, at) => {
     const [name = "", leftMs = ""] = [texts[at + 1], texts[at + 2]];
     return at % 3 === 0 ? [{ version, name, leftMs: Number(leftMs) }] : [];
   });
+  return { count: Number(count), rows };
 }

@@ -9,6 +9,7 @@ const MESSAGE: z.ZodType<Message> = z.object({
   body: z.unknown(),
   ask: z.string().optional(),
   answerTo: z.string().optional(),
+  except: z.array(z.string()).optional(),
 });
 
 interface Message {
@@ -19,6 +20,8 @@ interface Message {
   readonly ask?: string | undefined;
   /** Id of the question that this answers. */
   readonly answerTo?: string | undefined;
+  /** Nodes that were told otherwise. */
+  readonly except?: readonly string[] | undefined;
 }
 
 export interface BrokerBusOptions {
@@ -40,8 +43,8 @@ export class BrokerBus implements NodeBus {
     this.#options = options;
   }
 
-  async tell(nodeId: string, kind: string, body: unknown): Promise<void> {
-    await this.#send(nodeId, { kind, body, from: this.#options.nodeId });
+  async tell(nodeId: string, kind: string, body: unknown, except?: readonly string[]): Promise<void> {
+    await this.#send(nodeId, { kind, body, from: this.#options.nodeId, ...(except !== undefined && { except }) });
   }
 
   async ask(nodeId: string, kind: string, body: unknown, timeoutMs: number): Promise<unknown> {
@@ -65,7 +68,7 @@ export class BrokerBus implements NodeBus {
   /** What the broker brought. Never throws. */
   receive(bytes: Buffer): void {
     const message = parse(bytes);
-    if (message === undefined) return;
+    if (message === undefined || message.except?.includes(this.#options.nodeId) === true) return;
     if (message.answerTo !== undefined) this.#questions.get(message.answerTo)?.(message.body);
     else void this.#serve(message);
   }

@@ -34,7 +34,9 @@ export class ClientControl {
   }
 
   async #tell(kind: string, order: { readonly user: string }): Promise<void> {
-    const pods = await this.#registry.podsOf(order.user);
-    await Promise.all(pods.map((podUid) => this.#bus.tell(podUid, kind, order)));
+    const { podUids, mayBeOthers } = await this.#registry.podsOf(order.user);
+    const told = podUids.map((podUid) => this.#bus.tell(podUid, kind, order));
+    if (mayBeOthers) told.push(this.#bus.tell("all", kind, order, podUids));
+    await Promise.all(told);
   }
 }

@@ -2,9 +2,9 @@
 export interface NodeBus {
   /**
    * To the node with this pod uid, or to `all`, this one included: every node that hears `kind` acts on it. `body` is JSON.
-   * Resolves once handed to the broker. Rejects with BrokerUnavailableError.
+   * Those in `except` ignore it. Resolves once handed to the broker. Rejects with BrokerUnavailableError.
    */
-  tell(nodeId: string, kind: string, body: unknown): Promise<void>;
+  tell(nodeId: string, kind: string, body: unknown, except?: readonly string[]): Promise<void>;
   /**
    * Asks one node and waits for its answer. Undefined when it did not answer within `timeoutMs`: it is gone, or cannot be
    * reached. Rejects with BrokerUnavailableError.

@@ -1,4 +1,4 @@
-import type { Claim, ClaimRequest, LiveNode, Owner, Registry, RegistryEntry } from "./registry.ts";
+import type { Claim, ClaimRequest, LiveNode, Owner, Registry, RegistryEntry, UserPods } from "./registry.ts";
 
 /** The registry of a single node: it owns whatever is connected. */
 export class MemoryRegistry implements Registry {
@@ -49,8 +49,9 @@ export class MemoryRegistry implements Registry {
     return Promise.resolve([...(this.#users.get(user) ?? [])].map((client) => ({ client, podUid: this.#node.podUid })));
   }
 
-  podsOf(user: string): Promise<readonly string[]> {
-    return Promise.resolve(user === "" || this.#users.has(user) ? [this.#node.podUid] : []);
+  podsOf(user: string): Promise<UserPods> {
+    const podUids = user === "" || this.#users.has(user) ? [this.#node.podUid] : [];
+    return Promise.resolve({ podUids, mayBeOthers: false });
   }
 
   isLive(podUid: string): Promise<boolean> {

@@ -48,6 +48,8 @@ export class PodLease {
   #soon: Promise<void> | undefined;
   #awaited: readonly string[] = [];
   #awaitedUntilMs = Number.NEGATIVE_INFINITY;
+  /** Local time until which a pod may live that was in no table of this one. */
+  #youngUntilMs = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
 
@@ -89,6 +91,14 @@ export class PodLease {
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#timer);
+  }
+
+  /**
+   * Whether the lease began so lately that Redis may have lost pods that have not beaten since: those that came after this pod's last
+   * look at the table before, or before it came itself.
+   */
+  get isYoung(): boolean {
+    return this.#options.clock.nowMs() < this.#youngUntilMs;
   }
 
   /**
@@ -150,6 +160,7 @@ export class PodLease {
 
   #accept(table: BeatTable, sentAtMs: number): void {
     const isNew = table.term !== this.#term;
+    if (isNew) this.#youngUntilMs = sentAtMs + this.#options.timing.deadAfterMs;
     if (isNew && this.#table !== undefined) {
       this.#awaited = this.#table.pods.map(({ podUid }) => podUid);
       this.#awaitedUntilMs = sentAtMs + this.#options.timing.deadAfterMs;

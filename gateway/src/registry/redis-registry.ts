@@ -19,6 +19,7 @@ import type {
   Registry,
   RegistryEntry,
   RegistryEvents,
+  UserPods,
 } from "./registry.ts";
 
 export interface RedisRegistryTiming extends LeaseTiming {
@@ -168,13 +169,14 @@ class RedisRegistry implements Registry {
     );
   }
 
-  async podsOf(user: string): Promise<readonly string[]> {
+  async podsOf(user: string): Promise<UserPods> {
     if (user !== "" && this.#mayBeSure) {
-      const [pods, isRowThere] = await Promise.all([this.#ownersPods(user), this.#isRowThere()]);
-      if (isRowThere && this.#mayBeSure) return pods;
+      const [podUids, isRowThere] = await Promise.all([this.#ownersPods(user), this.#isRowThere()]);
+      if (isRowThere && this.#mayBeSure) return { podUids, mayBeOthers: this.#lease.isYoung };
     }
     await this.#lease.beat();
-    return this.#lease.unsurePods ?? (user === "" ? this.#livePods() : this.#ownersPods(user));
+    const podUids = this.#lease.unsurePods ?? (user === "" ? this.#livePods() : await this.#ownersPods(user));
+    return { podUids, mayBeOthers: this.#lease.isYoung };
   }
 
   async isLive(podUid: string): Promise<boolean> {

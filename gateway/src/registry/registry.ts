@@ -56,6 +56,13 @@ export interface RegistryEvents {
   readonly onLease?: () => void;
 }
 
+/** Where connections of a user may be. */
+export interface UserPods {
+  readonly podUids: readonly string[];
+  /** Pods that this one does not know of yet may hold some too. */
+  readonly mayBeOthers: boolean;
+}
+
 export interface Registry {
   /** Whether this node's lease could be renewed lately. */
   readonly leaseHeld: boolean;
@@ -78,7 +85,7 @@ export interface Registry {
    * not every pod has written its own again; and for the empty user, whose connections nobody counts. Rejects with
    * BrokerUnavailableError.
    */
-  podsOf(user: string): Promise<readonly string[]>;
+  podsOf(user: string): Promise<UserPods>;
   /** Whether a pod of this uid lives, also one that has just begun to. Rejects with BrokerUnavailableError. */
   isLive(podUid: string): Promise<boolean>;
   liveNodes(): Promise<readonly LiveNode[]>;
