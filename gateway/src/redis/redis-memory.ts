@@ -23,10 +23,7 @@ export class RedisMemoryReports {
 
   /** Why keys may be missing that nobody removed; undefined while every server keeps what it was given. */
   get evictionRisk(): string | undefined {
-    const risks = this.#byRun
-      .values()
-      .flatMap(({ memory }) => riskOf(memory) ?? [])
-      .toArray();
+    const risks = [...this.#byRun.values()].flatMap(({ memory }) => riskOf(memory) ?? []);
     const [first] = risks;
     return risks.length <= 1 ? first : `${first} (and ${risks.length - 1} more)`;
   }
