@@ -124,7 +124,7 @@ class GatewayApp implements Gateway {
     this.#services.inbox.start();
     await Promise.all([
       broker.start(this.#brokerEvents()),
-      registry.start({ ...takeoverEvents(this.#services), onLease: () => void this.#services.presence.renew() }),
+      registry.start({ ...takeoverEvents(this.#services), onLease: () => this.#services.presence.renew() }),
       this.#services.revocations.start(),
       this.#services.limits.start(),
     ]);

@@ -36,7 +36,7 @@ export class EntryWriter {
   #retryTimer: NodeJS.Timeout | undefined;
   #idle: (() => void)[] = [];
   #stopped = false;
-  /** Old entries that are not written under the present lease; undefined when the others were told that all are. */
+  /** Old entries, and others' writes, that are not made under the present lease; undefined when all pods were told that all are. */
   #oldLeft: number | undefined;
 
   constructor(options: EntryWriterOptions) {
@@ -84,15 +84,24 @@ export class EntryWriter {
     for (const held of this.#held.values()) this.remove(held);
   }
 
-  /** A new lease: what stood under the old one is swept, all that is held is written again. */
-  writeAgain(): void {
+  /** A new lease: what stood under the old one is swept, all that is held is written again, and `others` is what others write. */
+  writeAgain(others: Promise<void>): void {
     this.#toRemove.clear();
-    this.#oldLeft = this.#held.size;
+    const term = this.#options.lease.current?.term;
+    this.#oldLeft = this.#held.size + 1;
+    void this.#awaitOthers(others, term);
     for (const held of this.#held.values()) {
       held.sent = false;
       held.isOld = true;
       this.#toAdd.add(held.client);
     }
+    this.schedule();
+  }
+
+  async #awaitOthers(others: Promise<void>, term: string | undefined): Promise<void> {
+    await others;
+    if (this.#oldLeft === undefined || this.#options.lease.current?.term !== term) return;
+    this.#oldLeft -= 1;
     this.schedule();
   }
 

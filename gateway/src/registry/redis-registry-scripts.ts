@@ -5,7 +5,7 @@ import { redisScript, type RedisScript } from "../redis/redis-script.ts";
  *
  * A lease is (pod uid, term). It is new, with a higher term, when the pod has none, when its row is gone (swept, or data lost) and
  * when Redis is another process than at the last beat (it may have forgotten the latest writes): whoever gets a new term writes all
- * its entries again, and the old term is left to the sweep; where the pod itself is still there, only when it had time to write.
+ * its entries again, and the old term is left to the sweep; where the pod itself is still there, only when it has written.
  * Silence counts by Redis' own clock and only while Redis itself was there: after a gap in everybody's beats, and in the first
  * seconds of a Redis, no lease ends (`{L}:calm`).
  *
@@ -23,6 +23,12 @@ local info = redis.call('INFO', 'server')
 local run = string.match(info, 'run_id:(%w+)')
 local up = tonumber(string.match(info, 'uptime_in_seconds:(%d+)')) * 1000
 local function text(number) return string.format('%.0f', number) end
+
+local function is_rewriting(lease)
+  local other = string.match(lease, '^(.*):')
+  local row = redis.call('HGET', KEYS[1], other)
+  return row and string.match(row, '^%d+') ~= redis.call('HGET', KEYS[4], other)
+end
 
 local rows = redis.call('HGETALL', KEYS[1])
 local newest, own = 0, nil
@@ -57,7 +63,7 @@ if calm <= now then
 end
 local ended, due = redis.call('HGETALL', KEYS[2]), {}
 for i = 1, #ended, 2 do
-  if tonumber(ended[i + 1]) <= now then due[#due + 1] = ended[i] end
+  if tonumber(ended[i + 1]) <= now and not is_rewriting(ended[i]) then due[#due + 1] = ended[i] end
 end
 return {term, run, text(now), text(calm), redis.call('HGETALL', KEYS[1]), due, redis.call('HGETALL', KEYS[4])}
 `);

@@ -258,9 +258,9 @@ class RedisRegistry implements Registry {
 
   #gainLease(): void {
     this.#options.onLease?.();
-    this.#events.onLease?.();
+    const others = this.#events.onLease?.() ?? Promise.resolve();
     this.#onceLeased?.();
-    this.#writer.writeAgain();
+    this.#writer.writeAgain(others);
   }
 
   get #sweepOptions(): SweepOptions {

@@ -67,12 +67,22 @@ async function proceed(options: SweepOptions): Promise<void> {
   if (!(await lead(options))) throw new BrokerUnavailableError("another pod took over the sweep");
 }
 
-/** Fields of `{L}:dead` whose time has come, by Redis' clock. */
+/** Fields of `{L}:dead` whose time has come, by Redis' clock, and whose pod is gone or has written everything again. */
 async function dueLeases({ commands, keys }: SweepOptions): Promise<readonly string[]> {
-  const [flat, time] = await Promise.all([commands.call("HGETALL", keys.dead), commands.call("TIME")]);
-  if (!isTexts(flat) || !isTexts(time)) return [];
+  const [time, ...hashes] = await Promise.all([
+    commands.call("TIME"),
+    ...[keys.dead, keys.pods, keys.complete].map((key) => commands.call("HGETALL", key)),
+  ]);
+  const [dead = [], pods = [], complete = []] = hashes.map((flat) => (isTexts(flat) ? pairsOf(flat) : []));
+  if (!isTexts(time)) return [];
   const nowMs = Number(time[0]) * 1000 + Math.floor(Number(time[1]) / 1000);
-  return pairsOf(flat).flatMap(([field, fromMs]) => (Number(fromMs) <= nowMs ? [field] : []));
+  const written = new Map(complete);
+  const rewriting = new Set(
+    pods.flatMap(([podUid, row]) => (written.get(podUid) === row.split(" ", 1)[0] ? [] : [podUid])),
+  );
+  return dead.flatMap(([field, fromMs]) =>
+    Number(fromMs) <= nowMs && !rewriting.has(parseLease(field)?.podUid ?? "") ? [field] : [],
+  );
 }
 
 async function sweepLease(options: SweepOptions, lease: Lease): Promise<Omit<SweptLease, keyof Lease>> {

@@ -52,8 +52,11 @@ export interface RegistryEvents {
   readonly onSuperseded?: (entry: RegistryEntry) => void;
   /** This pod took the client over from another one that may not know. */
   readonly onTakenOver?: (contest: Contest, formerPodUid: string) => void;
-  /** A lease was gained: what stood under an old one is swept, whatever is to stand has to be written again. */
-  readonly onLease?: () => void;
+  /**
+   * A lease was gained: what stood under an old one is swept, whatever is to stand has to be written again. Resolves when it is; the
+   * sweep waits for that. Never rejects.
+   */
+  readonly onLease?: () => Promise<void>;
 }
 
 /** Where connections of a user may be. */
