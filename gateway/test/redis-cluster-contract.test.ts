@@ -44,7 +44,8 @@ inboxContract({
   name: "Redis Cluster, replicated without replicas",
   nodes: 2,
   openMedium: async () => ({
-    open: () => openRedisInboxes({ url, prefix: "belay:replicated:", durability: () => "replicated", ...testRuntime() }),
+    open: () =>
+      openRedisInboxes({ url, prefix: "belay:replicated:", durability: () => "replicated", ...testRuntime() }),
     ...nothing,
   }),
 });

@@ -54,7 +54,8 @@ inboxContract({
   name: "Redis with sentinels, replicated",
   nodes: 2,
   openMedium: async () => ({
-    open: () => openRedisInboxes({ url, prefix: "belay:replicated:", durability: () => "replicated", ...testRuntime() }),
+    open: () =>
+      openRedisInboxes({ url, prefix: "belay:replicated:", durability: () => "replicated", ...testRuntime() }),
     ...nothing,
   }),
 });
