@@ -24,7 +24,7 @@ import { commandsOf, documentedUser } from "./redis-rights.ts";
 
 const LEASE = { beatIntervalMs: 300, deadAfterMs: 1_000, awayAfterMs: 600, graceMs: 1_200 };
 /** Of a cluster only: the contracts on one use them. */
-const OF_CLUSTERS = ["asking", "cluster|slots"];
+const OF_CLUSTERS = ["asking", "cluster|slots", "cluster|nodes", "cluster|myid", "cluster|countkeysinslot"];
 /** For a Redis that hangs, half a second after the last unsubscribe, for keys that were evicted alone, for the 20,001st ban. */
 const RARE = ["ping", "sunsubscribe", "pexpiretime", "expiretime", "zpopmin", "hkeys"];
 const ALLOW = { subscribe: "anonymous", publish: "anonymous", presence: "anonymous" } as const;
