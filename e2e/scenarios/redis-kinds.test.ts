@@ -88,30 +88,64 @@ test.each(["alone", "url", "sentinels", "watched"])(
   240_000,
 );
 
+async function values(secret: string): Promise<Readonly<Record<string, string>>> {
+  const { data } = await getObject<{ data: Record<string, string> }>(ns.name, "secret", secret);
+  const decoded = Object.entries(data).map(([key, value]) => [key, Buffer.from(value, "base64").toString("utf8")]);
+  return Object.fromEntries(decoded) as Record<string, string>;
+}
+
+async function redisCli(pod: string, password: string, command: string): Promise<string> {
+  const script = `REDISCLI_AUTH=${password} exec redis-cli ${command} 2>&1`;
+  return (await kubectl(["-n", ns.name, "exec", pod, "--", "sh", "-c", script])).trim();
+}
+
 test("one Redis with a volume: what it holds outlives its pod", async () => {
   await started.get("alone");
   await given.readyCluster(ns, "alone", 150_000);
-  const { data } = await getObject<{ data: Record<string, string> }>(ns.name, "secret", "alone-redis");
-  const password = Buffer.from(data["password"] ?? "", "base64").toString("utf8");
-  const redisCli = (command: string): Promise<string> =>
-    kubectl([
-      "-n",
-      ns.name,
-      "exec",
-      "alone-redis-0",
-      "--",
-      "sh",
-      "-c",
-      `REDISCLI_AUTH=${password} redis-cli ${command}`,
-    ]);
-  await redisCli("SET kept yes");
+  const { password = "" } = await values("alone-redis");
+  await redisCli("alone-redis-0", password, "SET kept yes");
   const { metadata } = await getObject(ns.name, "pod", "alone-redis-0");
   await kubectl(["-n", ns.name, "delete", "pod", "alone-redis-0"]);
   await eventuallyTrue("another pod runs it", { withinMs: 90_000, everyMs: 300 }, async () => {
     const now = await getObject(ns.name, "pod", "alone-redis-0");
-    return now.metadata.uid !== metadata.uid && (await redisCli("PING")).trim() === "PONG";
+    return now.metadata.uid !== metadata.uid && (await redisCli("alone-redis-0", password, "PING")) === "PONG";
   });
-  expect((await redisCli("GET kept")).trim()).toBe("yes");
+  expect(await redisCli("alone-redis-0", password, "GET kept")).toBe("yes");
+}, 240_000);
+
+/** Ids of the gateways' connections: one that was lost and made anew has another id. */
+async function connections(password: string): Promise<readonly string[]> {
+  const pods = [0, 1, 2].map((at) => `watched-redis-nodes-${at}`);
+  const lists = await Promise.all(pods.map((pod) => redisCli(pod, password, "CLIENT LIST")));
+  return lists.flatMap((list, at) =>
+    [...list.matchAll(/^id=(\d+).*name=belay-(?!replica)/gm)].map(([, id]) => `${at} ${id}`),
+  );
+}
+
+test("six pods with Sentinel: another password while messages flow, no connection lost, and the old one ends everywhere", async () => {
+  await started.get("watched");
+  await using traffic = await openTraffic("watched");
+  const { password: old = "" } = await values("watched-redis-nodes");
+  const before = await connections(old);
+  expect(before.length).toBeGreaterThan(3);
+  await given.patchCluster(ns, "watched", { redis: { passwordVersion: 2 } });
+  const { tookMs } = await eventuallyTrue("the old password is gone", { withinMs: 120_000, everyMs: 300 }, async () => {
+    const now = await values("watched-redis-nodes");
+    return now["password"] !== old && !("previous-password" in now) && !("next-password" in now);
+  });
+  console.log(`password of six pods changed in ${tookMs} ms`);
+  const { password: changed = "" } = await values("watched-redis-nodes");
+  expect((await connections(changed)).toSorted()).toEqual(before.toSorted());
+  for (const at of [0, 1, 2]) {
+    expect(await redisCli(`watched-redis-nodes-${at}`, old, "PING")).toMatch(/WRONGPASS|NOAUTH/);
+    expect(await redisCli(`watched-sentinels-${at}`, old, "-p 26379 PING")).toMatch(/WRONGPASS|NOAUTH/);
+  }
+  expect(traffic.publisher.refusedTemporarily).toBe(0);
+  await flows(traffic, 100);
+  await eventuallyTrue("all six are ready", { withinMs: 90_000, everyMs: 300 }, async () => {
+    const seen = given.condition(await given.readCluster(ns, "watched"), "RedisReady");
+    return seen?.reason === "Connected";
+  });
 }, 240_000);
 
 test("one object, a Redis Cluster: messages cross gateways, also while its list of nodes changes, which replaces no pod", async () => {

@@ -2,7 +2,6 @@
 import { randomUUID } from "node:crypto";
 import type { Server } from "node:http";
 import { CLOSE } from "@belay/protocol";
-import type { ConfigReport } from "@belay/protocol/control";
 import { type Adapters, openAdapters } from "./adapters.ts";
 import { assembleClientPort } from "./assemble-client-port.ts";
 import { assembleMetrics } from "./assemble-metrics.ts";
@@ -28,7 +27,7 @@ import { closeServer, createHttpServer, listen, type Route } from "./http/http-s
 import type { Metrics } from "./http/metrics.ts";
 import { tellJoinLeave } from "./hub/join-leave.ts";
 import type { NodeState } from "./node/load.ts";
-import type { Settings, SettingsSource } from "./settings.ts";
+import { configReport, type Settings, type SettingsSource } from "./settings.ts";
 import type { Socket } from "./transport/socket.ts";
 
 /** Resolution of connection timers, milliseconds. */
@@ -194,17 +193,7 @@ class GatewayApp implements Gateway {
       isLeaseHeld: this.#adapters.registry.leaseHeld,
       drain: this.#drainer.status,
       drainReason: this.#drainer.reason,
-      config: this.#configReport(),
-    };
-  }
-
-  #configReport(): ConfigReport {
-    const { current, refusal } = this.#settings;
-    const redisVersion = current.redis?.mode === "standalone" ? current.redis.address.version : undefined;
-    return {
-      hash: current.configHash,
-      ...(redisVersion !== undefined && { redisVersion }),
-      ...(refusal !== undefined && { refused: refusal }),
+      config: configReport(this.#settings),
     };
   }
 

@@ -1,6 +1,6 @@
 /** The configuration together with what the files it names hold. Replaced as a whole, so that a reader never sees half of a change. */
 import { readFile } from "node:fs/promises";
-import { type ConfigRefusal, TRAFFIC_LABEL } from "@belay/protocol/control";
+import { type ConfigRefusal, type ConfigReport, TRAFFIC_LABEL } from "@belay/protocol/control";
 import { trustProblem } from "./auth/trusted-certificates.ts";
 import { parseKeys, type VerificationKey } from "./auth/verification-key.ts";
 import type { ApiKey } from "./api/api-key.ts";
@@ -8,6 +8,7 @@ import type { ChannelTable } from "./channels/namespace.ts";
 import type { Config } from "./config.ts";
 import { type CompiledConfig, ConfigCompiler } from "./config-compiler.ts";
 import { type Certificate, certificateProblem } from "./config/certificate.ts";
+import { loginFingerprint } from "./config/login-fingerprint.ts";
 import { readTopology } from "./config/read-topology.ts";
 import type { RedisTopology } from "./redis/redis-topology.ts";
 
@@ -45,6 +46,22 @@ export interface SettingsSource {
   onChange(listener: (settings: Settings) => void): void;
   /** Called when a change was refused and the old settings stay. */
   onRefused(listener: (problems: readonly string[]) => void): void;
+}
+
+/** For the operator. */
+export function configReport({ current, refusal }: Pick<SettingsSource, "current" | "refusal">): ConfigReport {
+  const redisVersion = redisVersionOf(current);
+  return {
+    hash: current.configHash,
+    ...(redisVersion !== undefined && { redisVersion }),
+    ...(refusal !== undefined && { refused: refusal }),
+  };
+}
+
+function redisVersionOf({ redis, controlToken }: Settings): string | undefined {
+  if (redis?.mode === "standalone") return redis.address.version;
+  if (redis?.mode !== "sentinel" || controlToken === undefined) return undefined;
+  return loginFingerprint(controlToken, redis.login, redis.sentinelLogin);
 }
 
 export type LoadedSettings =

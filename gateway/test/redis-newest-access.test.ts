@@ -1,9 +1,10 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { BrokerConfig } from "@belay/protocol/control";
+import type { BrokerConfig, LoadReport } from "@belay/protocol/control";
 import {
   callApi,
+  callControl,
   eventually,
   freePort,
   type RunningGateway,
@@ -13,6 +14,7 @@ import {
 } from "@belay/testkit";
 import { Redis } from "ioredis";
 import { expect, onTestFinished, test } from "vitest";
+import { loginFingerprint } from "../src/config/login-fingerprint.ts";
 
 /** The file that a mounted Secret is. */
 async function passwordFile(): Promise<{ readonly path: string; readonly write: (password: string) => Promise<void> }> {
@@ -68,10 +70,15 @@ test("[BR40] other passwords of Redis and of its sentinels count for the next co
     sentinelPasswordFile: file.path,
   });
   await eventually("publishes", 15_000, () => publishes(gateway));
+  const reported = async (): Promise<string | undefined> =>
+    ((await (await callControl(gateway, "/load")).json()) as LoadReport).config?.redisVersion;
+  const fingerprint = (password: string): string => loginFingerprint(gateway.controlToken, { password }, { password });
+  expect(await reported()).toBe(fingerprint("old"));
   const primary = await admin((await group.primary()).port);
   const watchers = await Promise.all(sentinels.map(({ port }) => admin(port)));
   for (const redis of [primary, ...watchers]) await redis.call("ACL", "SETUSER", "default", ">new");
   await file.write("new");
+  await eventually("reports the new one", 10_000, async () => (await reported()) === fingerprint("new"));
   for (const redis of [primary, ...watchers]) await redis.call("ACL", "SETUSER", "default", "<old");
   expect(await publishes(gateway)).toBe(true);
 

@@ -3,25 +3,40 @@ import type { RealtimeCluster } from "../api/v1alpha1/realtime-cluster.ts";
 import { KubeError, type KubeClient } from "../kube/kube-client.ts";
 import { RESOURCES } from "../kube/resources.ts";
 import type { SecretObject } from "../observe/objects.ts";
-import type { Action } from "../plan/actions.ts";
+import type { Action, RedisServer } from "../plan/actions.ts";
 import {
   NEXT_PASSWORD,
   PASSWORD_VERSION_ANNOTATION,
   PREVIOUS_PASSWORD,
   redisAuth,
+  redisNodesAuth,
   redisUrl,
 } from "../resources/redis-password.ts";
+import { hasSentinels } from "../resources/redis-pod.ts";
 
 type ChangePassword = Extract<Action, { readonly type: "change-password" }>;
 
-/** Tells a Redis which passwords its default user has, by any of those it has now. Rejects when it cannot be told. */
-type SetPasswords = (ip: string, passwords: readonly string[], known: readonly string[]) => Promise<void>;
+/** Talks to servers by any of the passwords `known` to count there. Rejects when one cannot be told. */
+export interface RedisAdmin {
+  /** Which passwords the default user has. */
+  setPasswords(server: RedisServer, passwords: readonly string[], known: readonly string[]): Promise<void>;
+  /** By which password the server logs in to others: a replica to its primary, a sentinel to everybody. */
+  useForOthers(server: RedisServer, password: string, known: readonly string[]): Promise<void>;
+}
 
 export interface PasswordChangeOptions {
   readonly client: Pick<KubeClient, "get" | "patch">;
   readonly randomText: () => string;
-  readonly setPasswords: SetPasswords;
+  readonly admin: RedisAdmin;
 }
+
+interface Passwords {
+  readonly password: string;
+  readonly next: string;
+  readonly previous: string;
+}
+
+type Data = Readonly<Record<string, string | null>>;
 
 export class PasswordChange {
   readonly #options: PasswordChangeOptions;
@@ -30,48 +45,75 @@ export class PasswordChange {
     this.#options = options;
   }
 
-  async carryOut(
-    cluster: RealtimeCluster,
-    { step, secret, ip, version, resourceVersion }: ChangePassword,
-  ): Promise<void> {
-    const ref = { resource: RESOURCES.secrets, name: secret, namespace: cluster.metadata.namespace };
-    const live = await this.#options.client.get<SecretObject>(ref);
+  async carryOut(cluster: RealtimeCluster, change: ChangePassword): Promise<void> {
+    const { client } = this.#options;
+    const { secret: name, resourceVersion, version, step } = change;
+    const ref = { resource: RESOURCES.secrets, name, namespace: cluster.metadata.namespace };
+    const live = await client.get<SecretObject>(ref);
     if (live?.metadata.resourceVersion !== resourceVersion)
       throw new KubeError(409, "Conflict", "the Secret has changed");
     const decoded = (key: string): string => Buffer.from(live.data?.[key] ?? "", "base64").toString("utf8");
-    const [password, next, previous] = [decoded("password"), decoded(NEXT_PASSWORD), decoded(PREVIOUS_PASSWORD)];
-    const { setPasswords, randomText } = this.#options;
-    const write = async (data: Readonly<Record<string, string | null>>, annotations = {}): Promise<void> => {
-      // The version in the patch refuses it where somebody was faster.
-      const body = { metadata: { resourceVersion, annotations }, data: encoded(data) };
-      await this.#options.client.patch(ref, { type: "merge", body });
-    };
+    const data = await this.#perform(cluster, change, {
+      password: decoded("password"),
+      next: decoded(NEXT_PASSWORD),
+      previous: decoded(PREVIOUS_PASSWORD),
+    });
+    const annotations = step === "move" ? { [PASSWORD_VERSION_ANNOTATION]: String(version) } : {};
+    // The version in the patch refuses it where somebody was faster.
+    const body = { metadata: { resourceVersion, annotations }, data: encoded(data) };
+    await client.patch(ref, { type: "merge", body });
+  }
+
+  /** What becomes of the Secret. */
+  async #perform(
+    cluster: RealtimeCluster,
+    { step, servers, version }: ChangePassword,
+    { password, next, previous }: Passwords,
+  ): Promise<Data> {
     switch (step) {
       case "begin": {
-        // A Redis that starts from now on knows both.
-        const made = randomText();
-        return write({ [NEXT_PASSWORD]: made, "auth.conf": redisAuth([password, made]) });
+        // A server that starts from now on knows both.
+        const made = this.#options.randomText();
+        return { [NEXT_PASSWORD]: made, ...auth(cluster, [password, made]) };
       }
-      case "move":
-        await setPasswords(ip, [password, next], [password, next]);
-        return write(
-          {
-            password: next,
-            [PREVIOUS_PASSWORD]: password,
-            [NEXT_PASSWORD]: null,
-            url: redisUrl(cluster.metadata, next, version),
-            "auth.conf": redisAuth([next, password]),
-          },
-          { [PASSWORD_VERSION_ANNOTATION]: String(version) },
-        );
+      case "move": {
+        const both = [password, next];
+        // All of them, before anybody uses the new one anywhere.
+        for (const server of servers) await this.#options.admin.setPasswords(server, both, both);
+        await this.#useForOthers(cluster, servers, [next]);
+        return {
+          password: next,
+          [PREVIOUS_PASSWORD]: password,
+          [NEXT_PASSWORD]: null,
+          ...(hasSentinels(cluster) ? {} : { url: redisUrl(cluster.metadata, next, version) }),
+          ...auth(cluster, [next, password]),
+        };
+      }
       case "finish":
-        await setPasswords(ip, [password], [password, previous]);
-        return write({ [PREVIOUS_PASSWORD]: null, "auth.conf": redisAuth([password]) });
+        // One that started in between may have had older files.
+        await this.#useForOthers(cluster, servers, [password, previous]);
+        for (const server of servers) await this.#options.admin.setPasswords(server, [password], [password, previous]);
+        return { [PREVIOUS_PASSWORD]: null, ...auth(cluster, [password]) };
     }
+  }
+
+  /** The first of those that count. */
+  async #useForOthers(
+    cluster: RealtimeCluster,
+    servers: readonly RedisServer[],
+    known: readonly [string, ...string[]],
+  ): Promise<void> {
+    if (!hasSentinels(cluster)) return;
+    for (const server of servers) await this.#options.admin.useForOthers(server, known[0], known);
   }
 }
 
-function encoded(data: Readonly<Record<string, string | null>>): Readonly<Record<string, string | null>> {
+/** What servers read when they start; the first is what they log in to each other by. */
+function auth(cluster: RealtimeCluster, passwords: readonly string[]): Data {
+  return { "auth.conf": hasSentinels(cluster) ? redisNodesAuth(passwords) : redisAuth(passwords) };
+}
+
+function encoded(data: Data): Data {
   return Object.fromEntries(
     Object.entries(data).map(([key, value]) => [
       key,

@@ -3,7 +3,7 @@ import { ControlPort } from "../apply/control-port.ts";
 import { DrainClient } from "../apply/drain-client.ts";
 import { randomText } from "../apply/random-text.ts";
 import { PasswordChange } from "../apply/password-change.ts";
-import { setRedisPasswords } from "../apply/redis-admin.ts";
+import { redisAdmin } from "../apply/redis-admin.ts";
 import { SweepClient } from "../apply/sweep-client.ts";
 import { StatusWriter } from "../apply/status-writer.ts";
 import { Writer } from "../apply/writer.ts";
@@ -206,7 +206,7 @@ function makeReconciler(options: OperatorOptions, parts: Parts): Reconciler {
     },
     appliers: {
       writer: new Writer({ client: guarded, randomText }),
-      passwords: new PasswordChange({ client: guarded, randomText, setPasswords: setRedisPasswords }),
+      passwords: new PasswordChange({ client: guarded, randomText, admin: redisAdmin }),
       drains,
       sweeps: new SweepClient({ controlPort, onSwept: (podUids) => gone.forget(podUids) }),
       controlToken: ({ metadata }) => controlTokenOf(stores.secrets, metadata.namespace, metadata.name),

@@ -12,12 +12,15 @@ import type {
   ObservedService,
 } from "../plan/observed.ts";
 import { names } from "../resources/names.ts";
+import { hasSentinels } from "../resources/redis-pod.ts";
 import { referencedSecrets } from "../resources/references.ts";
 import { keyOf } from "../runtime/store.ts";
 import { totalConnections } from "./connections.ts";
+import { controlTokenOf } from "./control-token.ts";
 import { readyEndpoints } from "./endpoints.ts";
 import type { GonePods } from "./gone-pods.ts";
 import type { LoadClient } from "./load-client.ts";
+import { loginFingerprint } from "./login-fingerprint.ts";
 import type { NodeAddress } from "./node-address.ts";
 import type { AutoscalerObject, PodObject, ServiceObject } from "./objects.ts";
 import { isReady, observeRedisPod, type PodContext } from "./pod.ts";
@@ -74,11 +77,20 @@ export async function observe(cluster: RealtimeCluster, observers: Observers): P
     autoscaler: observeAutoscaler(stores.horizontalPodAutoscalers.get(namespace, names.autoscaler(name))),
     metricsApi: observers.metricsApi(),
     gonePods: observers.gone.of(key),
+    redisLogin: redisLogin(stores, cluster),
     redisPods: pods.flatMap((pod) => observeRedisPod(pod)),
     connections: total?.value,
     nodeAddress: cluster.spec.service.type === "NodePort" ? await observers.nodes.get() : undefined,
     term: observers.term(),
   };
+}
+
+function redisLogin({ secrets }: Stores, cluster: RealtimeCluster): string | undefined {
+  const { name, namespace } = cluster.metadata;
+  const token = controlTokenOf(secrets, namespace, name);
+  const password = secrets.get(namespace, names.redisNodes(name))?.data?.["password"];
+  if (!hasSentinels(cluster) || token === undefined || password === undefined) return undefined;
+  return loginFingerprint(token, Buffer.from(password, "base64").toString("utf8"));
 }
 
 /** Redis pods carry the cluster's label too. */

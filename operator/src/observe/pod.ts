@@ -41,12 +41,22 @@ export function observePod(pod: PodObject, context: PodContext): ObservedPod {
 
 /** Of a managed Redis; none for a pod of a gateway. */
 export function observeRedisPod(pod: PodObject): readonly ObservedRedisPod[] {
-  const component = pod.metadata.labels?.[COMPONENT_LABEL] ?? "gateway";
-  if (component === "gateway" || pod.metadata.deletionTimestamp !== undefined) return [];
+  const { metadata, status = {} } = pod;
+  const { labels = {}, annotations = {}, uid = "" } = metadata;
+  const component = labels[COMPONENT_LABEL] ?? "gateway";
+  if (component === "gateway" || metadata.deletionTimestamp !== undefined) return [];
   const isSentinel = component === "sentinel";
-  const problem =
-    containerProblem(pod.status ?? {}, isSentinel ? "sentinel" : "redis") || schedulingProblem(pod.status ?? {});
-  return [{ name: pod.metadata.name, isSentinel, ip: pod.status?.podIP, ready: isReady(pod), problem }];
+  return [
+    {
+      name: metadata.name,
+      uid,
+      isSentinel,
+      ip: status.podIP,
+      ready: isReady(pod),
+      configCall: configCall(annotations[CONFIG_CALL_ANNOTATION]),
+      problem: containerProblem(status, isSentinel ? "sentinel" : "redis") || schedulingProblem(status),
+    },
+  ];
 }
 
 export function isReady({ status }: PodObject): boolean {

@@ -6,6 +6,12 @@ import type { Child } from "../resources/manifest.ts";
 import type { PodTemplate } from "../resources/pod-template.ts";
 import type { GeneratedSecret } from "../resources/secrets.ts";
 
+/** A Redis server or a sentinel. */
+export interface RedisServer {
+  readonly ip: string;
+  readonly isSentinel: boolean;
+}
+
 interface PodTarget {
   readonly name: string;
   readonly uid: string;
@@ -18,13 +24,14 @@ export type Action =
   | { readonly type: "create"; readonly child: Child }
   /** Create it, or add the keys that are missing, with new random values. */
   | { readonly type: "generate-secret"; readonly secret: GeneratedSecret }
-  /** One step of changing the password of the managed Redis at `ip`, while the Secret is this version of itself. */
+  /** One step of changing the password of a managed Redis, while the Secret is this version of itself. */
   | {
       readonly type: "change-password";
       readonly step: "begin" | "move" | "finish";
       readonly secret: string;
       readonly resourceVersion: string;
-      readonly ip: string;
+      /** All of its servers; none where the step is the Secret's alone. */
+      readonly servers: readonly RedisServer[];
       /** `passwordVersion` that it is changed to. */
       readonly version: number;
     }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { observed, pod, revision } from "../../test/simulation/build.ts";
+import { observed, pod, redisPod, revision } from "../../test/simulation/build.ts";
 import type { ObservedRedisPod } from "./observed.ts";
 import { redisReady } from "./redis.ts";
 
@@ -8,13 +8,12 @@ const sentinel = { redis: { type: "managed", mode: "sentinel" } } as const;
 function pods(nodes: number, sentinels: number): readonly ObservedRedisPod[] {
   return [0, 1, 2].flatMap((at) => [
     {
+      ...redisPod,
       name: `nodes-${at}`,
-      isSentinel: false,
-      ip: undefined,
       ready: at < nodes,
       problem: at < nodes ? "" : "Unschedulable: no room",
     },
-    { name: `sentinels-${at}`, isSentinel: true, ip: undefined, ready: at < sentinels, problem: "" },
+    { ...redisPod, name: `sentinels-${at}`, isSentinel: true, ready: at < sentinels },
   ]);
 }
 

@@ -79,9 +79,11 @@ export interface ObservedReference extends SecretReference {
 
 export interface ObservedRedisPod {
   readonly name: string;
+  readonly uid: string;
   readonly isSentinel: boolean;
   readonly ip: string | undefined;
   readonly ready: boolean;
+  readonly configCall: ObservedPod["configCall"];
   /** Why its container does not run; empty when it does or is on its way. */
   readonly problem: string;
 }
@@ -116,6 +118,8 @@ export interface Observed {
   readonly gonePods: readonly string[];
   /** Pods of the managed Redis, sentinels included. */
   readonly redisPods: readonly ObservedRedisPod[];
+  /** What gateways report that use the password of a managed Redis with Sentinel; `undefined` while that is not known. */
+  readonly redisLogin: string | undefined;
   /** Open connections on all pods of all revisions; unknown while any ready pod's is. */
   readonly connections: number | undefined;
   /** Address of a ready node, for endpoints of type NodePort. */

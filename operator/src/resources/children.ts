@@ -72,7 +72,7 @@ function sentinelChildren(blueprint: Blueprint): readonly Child[] {
     { resource: RESOURCES.statefulSets, manifest: sentinelStatefulSet(blueprint) },
     { resource: RESOURCES.podDisruptionBudgets, manifest: memberBudget(cluster, nodes, "redis-node") },
     { resource: RESOURCES.podDisruptionBudgets, manifest: memberBudget(cluster, sentinels, "sentinel") },
-    { resource: RESOURCES.networkPolicies, manifest: redisNodesNetworkPolicy(cluster) },
-    { resource: RESOURCES.networkPolicies, manifest: sentinelNetworkPolicy(cluster) },
+    { resource: RESOURCES.networkPolicies, manifest: redisNodesNetworkPolicy(blueprint) },
+    { resource: RESOURCES.networkPolicies, manifest: sentinelNetworkPolicy(blueprint) },
   ];
 }

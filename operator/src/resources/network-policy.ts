@@ -32,15 +32,15 @@ function operatorOf({ operatorNamespace }: Blueprint["installation"]): Readonly<
   return { namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": operatorNamespace } } };
 }
 
-/** Replicas follow the primary, sentinels watch all. */
-export function redisNodesNetworkPolicy(cluster: RealtimeCluster): Manifest {
-  const from = ["gateway", "redis-node", "sentinel"] as const;
+/** Replicas follow the primary, sentinels watch all; the operator changes passwords. */
+export function redisNodesNetworkPolicy({ cluster, installation }: Blueprint): Manifest {
+  const from = ["gateway", "redis-node", "sentinel", operatorOf(installation)] as const;
   return redisPolicy(cluster, names.redisNodes(cluster.metadata.name), "redis-node", from);
 }
 
-/** Gateways and Redis servers ask who is primary. */
-export function sentinelNetworkPolicy(cluster: RealtimeCluster): Manifest {
-  const from = ["gateway", "redis-node", "sentinel"] as const;
+/** Gateways and Redis servers ask who is primary; the operator changes passwords. */
+export function sentinelNetworkPolicy({ cluster, installation }: Blueprint): Manifest {
+  const from = ["gateway", "redis-node", "sentinel", operatorOf(installation)] as const;
   return redisPolicy(cluster, names.sentinels(cluster.metadata.name), "sentinel", from);
 }
 

@@ -1,4 +1,4 @@
-/** The password of a standalone managed Redis as its Secret holds it. */
+/** The password of a managed Redis as its Secret holds it. */
 import type { RealtimeCluster } from "../api/v1alpha1/realtime-cluster.ts";
 import { names } from "./names.ts";
 import { managedRedis, REDIS_PORT } from "./redis-pod.ts";
@@ -29,4 +29,9 @@ export function redisAuth(passwords: readonly string[]): string {
   const [only, ...others] = passwords;
   if (others.length === 0) return `requirepass ${only ?? ""}\n`;
   return `user default on ${passwords.map((each) => `>${each}`).join(" ")} ~* &* +@all\n`;
+}
+
+/** The same where servers log in to each other: what counts is the first. */
+export function redisNodesAuth(passwords: readonly string[]): string {
+  return `${redisAuth(passwords)}masterauth ${passwords[0] ?? ""}\n`;
 }

@@ -260,7 +260,12 @@ fi
 {
   echo "port \${SELF##*:}"
   echo "dir $DATA_DIR"
-  echo "requirepass $REDISCLI_AUTH"
+  # Two passwords while they change.
+  while IFS= read -r line; do
+    case $line in
+      'user '* | 'requirepass '*) printf '%s\\n' "$line" ;;
+    esac
+  done < "$AUTH_DIR/auth.conf"
   echo 'sentinel announce-hostnames yes'
   echo "sentinel announce-ip \${SELF%:*}"
   echo "sentinel announce-port \${SELF##*:}"

@@ -3,7 +3,7 @@ import type { RealtimeCluster } from "../api/v1alpha1/realtime-cluster.ts";
 import { childMeta, type Component } from "./labels.ts";
 import type { Manifest } from "./manifest.ts";
 import { names } from "./names.ts";
-import { redisAuth, redisUrl } from "./redis-password.ts";
+import { redisAuth, redisNodesAuth, redisUrl } from "./redis-password.ts";
 
 /** A Secret with values to be generated: `values` turns random text into what is stored under each key. */
 export interface GeneratedSecret {
@@ -44,7 +44,7 @@ function redisNodesSecret(name: string): GeneratedSecret {
     name: names.redisNodes(name),
     component: "redis-node",
     randomKeys: ["password"],
-    derived: ({ password = "" }) => ({ "auth.conf": `requirepass ${password}\nmasterauth ${password}\n` }),
+    derived: ({ password = "" }) => ({ "auth.conf": redisNodesAuth([password]) }),
   };
 }
 

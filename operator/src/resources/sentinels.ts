@@ -57,7 +57,7 @@ export function sentinelStatefulSet({ cluster, installation }: Blueprint): Manif
           name: "config",
           configMap: { name: nodes, items: [{ key: "start-sentinel.sh", path: "start-sentinel.sh" }] },
         },
-        secretFiles(nodes, ["password"]),
+        secretFiles(nodes, ["auth.conf", "password"]),
         ...dataVolume(storage),
       ],
     },

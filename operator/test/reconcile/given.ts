@@ -33,6 +33,8 @@ export class Given {
 
   /** What the Redis at an address is told its passwords are. */
   redis: (ip: string, passwords: readonly string[]) => Promise<void> = () => Promise.resolve();
+  /** By which password the Redis at an address is told to log in to others. */
+  redisLogin: (ip: string, password: string) => Promise<void> = () => Promise.resolve();
 
   constructor() {
     const { kube, clock, stores } = this;
@@ -55,7 +57,10 @@ export class Given {
         passwords: new PasswordChange({
           client: kube,
           randomText: () => `random-${this.#random++}`,
-          setPasswords: (ip, passwords) => this.redis(ip, passwords),
+          admin: {
+            setPasswords: ({ ip }, passwords) => this.redis(ip, passwords),
+            useForOthers: ({ ip }, password) => this.redisLogin(ip, password),
+          },
         }),
         drains: { send: () => Promise.resolve() },
         sweeps: { send: () => Promise.resolve() },

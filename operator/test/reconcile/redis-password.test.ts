@@ -2,7 +2,7 @@ import { configHash } from "@belay/protocol/control";
 import { startRedis } from "@belay/testkit";
 import { Redis } from "ioredis";
 import { expect, test } from "vitest";
-import { setRedisPasswords } from "../../src/apply/redis-admin.ts";
+import { redisAdmin } from "../../src/apply/redis-admin.ts";
 import { RESOURCES } from "../../src/kube/resources.ts";
 import { load } from "../simulation/build.ts";
 import { Given, type Manifest } from "./given.ts";
@@ -128,6 +128,7 @@ test("[RS10] a Redis that cannot be told stops the change where it is, and nobod
 
 test("[RS10] whoever is connected to Redis stays connected through every step", async () => {
   await using server = await startRedis({ password: "old" });
+  const at = { ip: "127.0.0.1", isSentinel: false, port: server.port };
   const open = async (password: string): Promise<Redis> => {
     const redis = new Redis({ port: server.port, password, lazyConnect: true, retryStrategy: () => null });
     redis.on("error", () => undefined);
@@ -138,19 +139,19 @@ test("[RS10] whoever is connected to Redis stays connected through every step", 
   const closed: string[] = [];
   first.on("close", () => closed.push("first"));
   try {
-    await setRedisPasswords("127.0.0.1", ["old", "new"], ["old", "new"], server.port);
+    await redisAdmin.setPasswords(at, ["old", "new"], ["old", "new"]);
     const second = await open("new");
     second.on("close", () => closed.push("second"));
     await (await open("old")).quit();
-    await setRedisPasswords("127.0.0.1", ["new"], ["new", "old"], server.port);
+    await redisAdmin.setPasswords(at, ["new"], ["new", "old"]);
     await expect(open("old")).rejects.toThrow(/WRONGPASS|closed/);
     expect(await first.ping()).toBe("PONG");
     expect(await second.ping()).toBe("PONG");
     expect(closed).toEqual([]);
     second.disconnect();
     // Told again, as after a crash between two steps.
-    await setRedisPasswords("127.0.0.1", ["new"], ["new", "old"], server.port);
-    await expect(setRedisPasswords("127.0.0.1", ["x"], ["wrong"], server.port)).rejects.toThrow("could not be told");
+    await redisAdmin.setPasswords(at, ["new"], ["new", "old"]);
+    await expect(redisAdmin.setPasswords(at, ["x"], ["wrong"])).rejects.toThrow("could not be told");
   } finally {
     first.disconnect();
   }

@@ -10,10 +10,12 @@ import { onTestFinished } from "vitest";
 import { specSchema } from "../../src/api/v1alpha1/schema.ts";
 import type { RealtimeCluster } from "../../src/api/v1alpha1/realtime-cluster.ts";
 import { redisNodesConfig } from "../../src/resources/redis-nodes.ts";
+import { redisNodesAuth } from "../../src/resources/redis-password.ts";
 import { scriptEnvironment } from "../../src/resources/sentinel-topology.ts";
 
 const execute = promisify(execFile);
-const PASSWORD = "secret-of-all";
+/** Before it is changed. */
+export const FIRST_PASSWORD = "secret-of-all";
 
 export interface MembersOptions {
   readonly persistent?: boolean;
@@ -35,19 +37,43 @@ function clusterOf(persistent: boolean): RealtimeCluster {
   };
 }
 
+/** What every pod has of the Secret. */
+export class MountedSecret {
+  readonly #directory: string;
+  password = "";
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** The first is the password, and all of them count for servers that start from now on. */
+  async write(passwords: readonly [string, ...string[]]): Promise<void> {
+    this.password = passwords[0];
+    await writeFile(join(this.#directory, "password"), this.password);
+    await writeFile(join(this.#directory, "auth.conf"), redisNodesAuth(passwords));
+  }
+}
+
 /** One process: what a pod is to the others. */
 export class Member {
   readonly port: number;
   readonly dir: string;
   readonly #script: string;
   readonly #env: Readonly<Record<string, string>>;
+  readonly #secret: MountedSecret;
   #process: ChildProcess | undefined;
 
-  constructor(script: string, port: number, dir: string, env: Readonly<Record<string, string>>) {
+  constructor(
+    script: string,
+    at: { readonly port: number; readonly dir: string },
+    env: Readonly<Record<string, string>>,
+    secret: MountedSecret,
+  ) {
     this.#script = script;
-    this.port = port;
-    this.dir = dir;
+    this.port = at.port;
+    this.dir = at.dir;
     this.#env = env;
+    this.#secret = secret;
   }
 
   async start(): Promise<void> {
@@ -72,7 +98,7 @@ export class Member {
   /** Lines of the reply; rejects while nothing answers. */
   async ask(...command: readonly string[]): Promise<readonly string[]> {
     const { stdout } = await execute("redis-cli", ["-p", String(this.port), ...command], {
-      env: { ...process.env, REDISCLI_AUTH: PASSWORD },
+      env: { ...process.env, REDISCLI_AUTH: this.#secret.password },
       timeout: 5_000,
     });
     return stdout.trim().split("\n");
@@ -101,12 +127,14 @@ export class Members {
   readonly sentinels: readonly Member[];
   readonly probe: string;
   readonly stop: string;
+  readonly secret: MountedSecret;
 
   constructor(
     nodes: readonly Member[],
     sentinels: readonly Member[],
-    scripts: { readonly probe: string; readonly stop: string },
+    { secret, ...scripts }: { readonly probe: string; readonly stop: string; readonly secret: MountedSecret },
   ) {
+    this.secret = secret;
     this.nodes = nodes;
     this.sentinels = sentinels;
     this.probe = scripts.probe;
@@ -151,8 +179,8 @@ export async function sentinelMembers({ persistent = false, patience = 60 }: Mem
   const root = await mkdtemp(join(tmpdir(), "belay-sentinel-"));
   const cluster = clusterOf(persistent);
   const files = redisNodesConfig(cluster)["data"] as Readonly<Record<string, string>>;
-  await writeFile(join(root, "password"), PASSWORD);
-  await writeFile(join(root, "auth.conf"), `requirepass ${PASSWORD}\nmasterauth ${PASSWORD}\n`);
+  const secret = new MountedSecret(root);
+  await secret.write([FIRST_PASSWORD]);
   for (const [name, text] of Object.entries(files)) {
     await writeFile(join(root, name), text.replace("/etc/redis/auth", root).replace("bind * -::*", "bind 127.0.0.1"));
   }
@@ -175,11 +203,11 @@ export async function sentinelMembers({ persistent = false, patience = 60 }: Mem
     (files["redis.conf"] ?? "").replace("dir /data\n", "").replace("/etc/redis/auth", root),
   );
   const member = (script: string, at: number): Member =>
-    new Member(join(root, script), ports[at] ?? 0, join(root, `member-${at}`), env);
+    new Member(join(root, script), { port: ports[at] ?? 0, dir: join(root, `member-${at}`) }, env, secret);
   const members = new Members(
     [0, 1, 2].map((at) => member("start-node.sh", at)),
     [3, 4, 5].map((at) => member("start-sentinel.sh", at)),
-    { probe: join(root, "probe-node.sh"), stop: join(root, "stop-node.sh") },
+    { probe: join(root, "probe-node.sh"), stop: join(root, "stop-node.sh"), secret },
   );
   onTestFinished(async () => {
     await Promise.all(members.all.map((each) => each.kill(false)));

@@ -2,7 +2,13 @@
 import type { LoadReport } from "@belay/protocol/control";
 import type { RealtimeClusterSpec, RealtimeClusterStatus } from "../../src/api/v1alpha1/gen/types.ts";
 import { specSchema } from "../../src/api/v1alpha1/schema.ts";
-import type { Observed, ObservedPod, ObservedReplicaSet, ObservedRevision } from "../../src/plan/observed.ts";
+import type {
+  Observed,
+  ObservedPod,
+  ObservedRedisPod,
+  ObservedReplicaSet,
+  ObservedRevision,
+} from "../../src/plan/observed.ts";
 
 const template = { metadata: { labels: {} }, spec: {} };
 
@@ -10,6 +16,17 @@ export function load(connections: number, state: "serving" | "draining" | "drain
   const drain = { state, atStart: 0, remaining: 0, closed: 0, forced: 0, left: 0, secondsToDeadline: 0 };
   return { podUid: "", revision: "", connections, ready: true, notReadyReason: "", brokerConnected: true, drain };
 }
+
+/** Of a standalone Redis. */
+export const redisPod: ObservedRedisPod = {
+  name: "chat-redis-0",
+  uid: "redis",
+  isSentinel: false,
+  ip: "198.18.0.9",
+  ready: true,
+  configCall: undefined,
+  problem: "",
+};
 
 export function pod(name: string, change: Partial<ObservedPod> = {}): ObservedPod {
   return {
@@ -104,7 +121,8 @@ export function observed(
     autoscaler: undefined,
     metricsApi: { state: "off", message: "" },
     gonePods: [],
-    redisPods: [{ name: "chat-redis-0", isSentinel: false, ip: "198.18.0.9", ready: true, problem: "" }],
+    redisPods: [redisPod],
+    redisLogin: undefined,
     connections: undefined,
     nodeAddress: undefined,
     term: 4,

@@ -341,10 +341,9 @@ export class SimulatedCluster {
 
   observe(): Observed {
     const { service, deployments } = this.#caches;
-    const spec = { ...defaultSpec, ...this.#spec };
     const cluster: RealtimeCluster = {
       metadata: { name: "sim", namespace: "default", uid: "cluster", generation: 1 },
-      spec,
+      spec: { ...defaultSpec, ...this.#spec },
       status: this.status,
     };
     const revisions = [...deployments.keys()].map((hash) => observeRevision(hash, this.#view()));

@@ -46,7 +46,11 @@ export interface ProbeReport {
 export interface ConfigReport {
   /** {@link configHash} of the text of the file. */
   readonly hash: string;
-  /** What stands behind `#` in the Redis URL that new connections use; absent where nothing does. */
+  /**
+   * By which login new connections to Redis are made: what stands behind `#` in the URL; with sentinels the first 16 hexadecimal
+   * digits of the HMAC-SHA256 of {@link loginText}, keyed with the token of the control port, which operator and gateways both have.
+   * Absent where neither is there.
+   */
   readonly redisVersion?: string;
   /** Absent while the newest file is the one that runs. */
   readonly refused?: ConfigRefusal;
@@ -62,4 +66,14 @@ export interface ConfigRefusal {
 /** Tells two texts of a configuration file apart; operator and gateway compute it alike. */
 export function configHash(text: string): string {
   return stableHash(text);
+}
+
+interface Login {
+  readonly username?: string;
+  readonly password?: string;
+}
+
+/** What is fingerprinted of the logins to Redis and to its sentinels. */
+export function loginText(login: Login, sentinelLogin: Login): string {
+  return JSON.stringify([login, sentinelLogin].flatMap(({ username = "", password = "" }) => [username, password]));
 }

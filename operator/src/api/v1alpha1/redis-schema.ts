@@ -52,7 +52,7 @@ const managed = z.strictObject({
     .min(1)
     .exactOptional()
     .describe(
-      "Another number makes another password. Gateways change to it without losing a connection; then the old one ends. Only mode standalone.",
+      "Another number makes another password. Gateways change to it without losing a connection; then the old one ends. With Sentinel all six pods have to be ready.",
     ),
   failover: failover.exactOptional().describe("Settings of mode sentinel."),
   durability,
@@ -154,10 +154,6 @@ export const redis: z.ZodType<RedisSpec> = z.discriminatedUnion("type", [managed
     [
       "self.type != 'managed' || !has(self.durability) || self.durability == 'fast' || (has(self.mode) && self.mode == 'sentinel')",
       "redis.durability replicated needs redis.mode sentinel: one Redis has no replica to wait for",
-    ],
-    [
-      "!has(self.passwordVersion) || !has(self.mode) || self.mode == 'standalone'",
-      "redis.passwordVersion needs redis.mode standalone",
     ],
     [
       `!(${bothManaged}) || (has(self.mode) ? self.mode : 'standalone') == (has(oldSelf.mode) ? oldSelf.mode : 'standalone')`,

@@ -214,7 +214,7 @@ export type RedisSpec = {
     readonly persistence?: StorageSpec;
     /** Resources of each Redis container. */
     readonly resources?: ResourceSpec;
-    /** Another number makes another password. Gateways change to it without losing a connection; then the old one ends. Only mode standalone. */
+    /** Another number makes another password. Gateways change to it without losing a connection; then the old one ends. With Sentinel all six pods have to be ready. */
     readonly passwordVersion?: number;
     /** Settings of mode sentinel. */
     readonly failover?: RedisFailoverSpec;
