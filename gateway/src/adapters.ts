@@ -15,6 +15,7 @@ import { memoryLimits } from "./limits/memory-limits.ts";
 import { openRedisLimits } from "./limits/redis-limits.ts";
 import { MemoryRegistry } from "./registry/memory-registry.ts";
 import type { LeaseTiming } from "./registry/redis-lease.ts";
+import type { RoundOutcome } from "./redis/replica-confirmation.ts";
 import { RedisHealth } from "./redis/redis-health.ts";
 import { followed } from "./redis/followed-topology.ts";
 import { openRedisRegistry } from "./registry/redis-registry.ts";
@@ -68,15 +69,17 @@ export function openAdapters(
   const registry = openRedisRegistry({ ...shared, podUid, revision, ...(leaseTiming && { timing: leaseTiming }) });
   const redisHealth = new RedisHealth(clock);
   const durability = (): RedisDurability => durabilityOf(settings.current);
+  const onReplicaRound = (outcome: RoundOutcome): void => redisHealth.onReplicaRound(outcome);
   const broker = openRedisBroker({
     ...shared,
     nodeId: podUid,
     lease: () => registry.lease,
     durability,
     onProbe: (result) => redisHealth.onProbe(result),
+    onReplicaRound,
     ...(brokerTiming && { timing: brokerTiming }),
   });
-  return { registry, broker, redisHealth, inboxes: openRedisInboxes({ ...shared, durability }) };
+  return { registry, broker, redisHealth, inboxes: openRedisInboxes({ ...shared, durability, onReplicaRound }) };
 }
 
 function durabilityOf({ config: { broker } }: Settings): RedisDurability {

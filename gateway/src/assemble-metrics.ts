@@ -32,6 +32,7 @@ export function assembleMetrics({
   return new Metrics({
     clock,
     redis: () => redisHealth?.report(),
+    replicaRounds: () => redisHealth?.replicaRounds,
     connections: () => table.size,
     connectionsBy: (transport) => table.sizeOf(transport),
     certificateEnd: () => {

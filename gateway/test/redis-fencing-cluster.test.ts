@@ -124,11 +124,13 @@ test("[FN10] replicated on a cluster: a primary is killed under traffic: nothing
   await primary.start();
 }, 90_000);
 
-test("[FN12] replicated on a cluster: a slot moves to another server under traffic: temporary errors only, nothing is lost unsaid", async () => {
+test("[FN12] replicated on a cluster: a slot moves to another server under traffic: temporary errors only, epochs live on, nobody is told", async () => {
   const scene = await openScene();
   const [[from, mine] = [], [to] = []] = scene.shards;
   const channel = mine?.[0];
   if (from === undefined || to === undefined || channel === undefined) throw new Error("no shards");
+  await replicasCount([channel]);
+  const told = scene.traffic.told;
   const slot = keySlot(keys.partitionTerm(channel));
   await cluster.beginMigration(slot, from, to);
   await cluster.moveKeys(slot, from, to);
@@ -137,4 +139,5 @@ test("[FN12] replicated on a cluster: a slot moves to another server under traff
   await flowsAgain(scene);
   await replicasCount([channel]);
   await finish(scene);
+  expect(scene.traffic.told).toBe(told);
 }, 90_000);

@@ -100,6 +100,25 @@ test("[FN2] fast: after a failover to a replica that lacks acknowledged publicat
   }
 });
 
+test("[FN13] how often replicas were asked, and whether all had everything, is counted", async () => {
+  const scene = await openScene("replicated");
+  const { rig, publisher, publish } = scene;
+  const rounds = async (outcome: string): Promise<number> => {
+    const text = await (await fetch(`${publisher.controlUrl}/metrics`)).text();
+    return Number(
+      new RegExp(`^belay_gateway_redis_replica_rounds_total{outcome="${outcome}"} (\\d+)`, "m").exec(text)?.[1],
+    );
+  };
+  await publishMany(scene, 5);
+  await eventually("all had everything", 10_000, async () => (await publish()) && (await rounds("complete")) > 0);
+  expect(await rounds("failed")).toBe(0);
+  rig.lag(0);
+  await eventually("one was late", 10_000, async () => {
+    await publish();
+    return (await rounds("late")) > 0;
+  });
+});
+
 async function anew({ publisher }: Scene): Promise<TestClient> {
   const client = await TestClient.connect(publisher.url);
   onTestFinished(() => client[Symbol.asyncDispose]());

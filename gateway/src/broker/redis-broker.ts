@@ -7,6 +7,7 @@ import type { RedisRuntime } from "../redis/redis-runtime.ts";
 import { RedisMemoryReports } from "../redis/redis-memory.ts";
 import { type RedisTopology, topologyOf } from "../redis/redis-topology.ts";
 import type { SubscriberConnection } from "../redis/subscriber-connection.ts";
+import type { RoundOutcome } from "../redis/replica-confirmation.ts";
 import { readReplicaRunId } from "../redis/replica-run-id.ts";
 import type { Lease } from "../registry/registry.ts";
 import type {
@@ -50,6 +51,8 @@ export interface RedisBrokerHooks {
   readonly onProbe?: (result: ProbeResult) => void;
   /** A message that no node of ours can have sent; it is dropped. */
   readonly onMalformed?: () => void;
+  /** With replicated durability: replicas were asked what they have. */
+  readonly onReplicaRound?: (outcome: RoundOutcome) => void;
 }
 
 export interface RedisBrokerOptions extends RedisRuntime, RedisBrokerHooks {
@@ -128,6 +131,7 @@ class RedisBroker implements Broker {
       durability: options.durability ?? ((): RedisDurability => "fast"),
       onUnknownReplica: (replica) =>
         log.warn({ replica }, "a replica of Redis cannot be reached: epochs end with a failover to it"),
+      onReplicaRound: options.onReplicaRound,
       readRunId: (endpoint) => readReplicaRunId(endpoint, { ...shared, topology }),
       onMalformed: () => options.onMalformed?.(),
     });

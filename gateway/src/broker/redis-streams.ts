@@ -1,6 +1,7 @@
 import type { Clock, Random } from "../clock.ts";
 import type { CommandConnection, PartitionMoves, ServerCommands } from "../redis/command-connection.ts";
 import type { RedisKeys } from "../redis/redis-keys.ts";
+import type { RoundOutcome } from "../redis/replica-confirmation.ts";
 import { Replicas } from "../redis/replicas.ts";
 import { performAt } from "../redis/server-of-key.ts";
 import {
@@ -33,6 +34,7 @@ export interface RedisStreamsOptions {
   readonly readRunId: (endpoint: string) => Promise<string>;
   /** A replica at `host:port` cannot be asked for its run id: no failover to it can be proved. */
   readonly onUnknownReplica: (endpoint: string) => void;
+  readonly onReplicaRound: ((outcome: RoundOutcome) => void) | undefined;
   /** A stored entry that no node of ours can have written. */
   readonly onMalformed: () => void;
 }
@@ -50,8 +52,8 @@ export class RedisStreams {
 
   constructor(options: RedisStreamsOptions) {
     this.#options = options;
-    const { keys, clock, readRunId } = options;
-    this.#replicas = new Replicas({ clock, readRunId, onUnknown: options.onUnknownReplica });
+    const { keys, clock, readRunId, onUnknownReplica: onUnknown, onReplicaRound: onRound } = options;
+    this.#replicas = new Replicas({ clock, readRunId, onUnknown, onRound });
     this.#announcer = new RedisAnnouncer({
       keys,
       replicas: this.#replicas,

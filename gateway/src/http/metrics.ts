@@ -5,6 +5,7 @@ import { EventLoopDelay } from "./event-loop-delay.ts";
 import { HookMetrics, type HookBreakers } from "./hook-metrics.ts";
 import { InboxMetrics } from "./inbox-metrics.ts";
 import type { Route } from "./http-server.ts";
+import type { RoundOutcome } from "../redis/replica-confirmation.ts";
 import { registerRedisMetrics } from "./redis-metrics.ts";
 import { send } from "./answer.ts";
 
@@ -13,6 +14,7 @@ export interface MetricSources {
   readonly clock: Pick<Clock, "nowMs">;
   /** Undefined without a Redis. */
   readonly redis: () => RedisReport | undefined;
+  readonly replicaRounds: () => Readonly<Record<RoundOutcome, number>> | undefined;
   readonly connections: () => number;
   readonly connectionsBy: (transport: TransportName) => number;
   /** Seconds since 1970; undefined without one. */
@@ -103,7 +105,7 @@ export class Metrics {
     this.keySetFetches = counter("key_set_fetches_total", "Fetches of key sets for tokens, by outcome.", ["outcome"]);
     this.hooks = new HookMetrics(this.#registry, sources.hookBreakers);
     this.eventLoop = new EventLoopDelay(this.#registry, sources.clock);
-    registerRedisMetrics(this.#registry, sources.redis);
+    registerRedisMetrics(this.#registry, sources);
     this.inbox = new InboxMetrics(this.#registry, sources.inboxes);
     this.#gauges(sources);
     this.#counted(sources);

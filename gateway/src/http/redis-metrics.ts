@@ -1,8 +1,14 @@
 import type { RedisReport } from "@belay/protocol/control";
+import type { RoundOutcome } from "../redis/replica-confirmation.ts";
 import { Counter, Gauge, type Registry } from "prom-client";
 
+export interface RedisMetricSources {
+  readonly redis: () => RedisReport | undefined;
+  readonly replicaRounds: () => Readonly<Record<RoundOutcome, number>> | undefined;
+}
+
 /** The way to Redis and back, as the loop-back probe sees it. Nothing is shown without a Redis. */
-export function registerRedisMetrics(registry: Registry, report: () => RedisReport | undefined): void {
+export function registerRedisMetrics(registry: Registry, { redis: report, replicaRounds }: RedisMetricSources): void {
   const registers = [registry];
   const counted = (name: string, help: string, read: (probe: RedisReport["probe"]) => number): void => {
     let reported = 0;
@@ -35,5 +41,24 @@ export function registerRedisMetrics(registry: Registry, report: () => RedisRepo
     help: "How long this gateway has been cut off from Redis, in one direction or both; 0 while it is not.",
     registers,
     collect: () => trouble.set(report()?.troubleSeconds ?? 0),
+  });
+  registerReplicaRounds(registers, replicaRounds);
+}
+
+function registerReplicaRounds(registers: Registry[], read: RedisMetricSources["replicaRounds"]): void {
+  const reported: Record<RoundOutcome, number> = { complete: 0, late: 0, failed: 0 };
+  const counter: Counter<"outcome"> = new Counter({
+    name: "belay_gateway_redis_replica_rounds_total",
+    help: "Times that replicas were asked what they have: all had everything, some were late, or the primary did not answer.",
+    labelNames: ["outcome"],
+    registers,
+    collect: () => {
+      const rounds = read();
+      if (rounds === undefined) return;
+      for (const outcome of ["complete", "late", "failed"] as const) {
+        counter.inc({ outcome }, rounds[outcome] - reported[outcome]);
+        reported[outcome] = rounds[outcome];
+      }
+    },
   });
 }

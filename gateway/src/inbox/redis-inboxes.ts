@@ -5,6 +5,7 @@ import type { CommandConnection, RedisArgument, ScriptArguments, ServerCommands 
 import { openCommands } from "../redis/open-connections.ts";
 import { RedisKeys } from "../redis/redis-keys.ts";
 import { DEFAULT_REDIS_BOUNDS, type RedisBounds } from "../redis/redis-options.ts";
+import type { RoundOutcome } from "../redis/replica-confirmation.ts";
 import { readReplicaRunId } from "../redis/replica-run-id.ts";
 import { Replicas } from "../redis/replicas.ts";
 import { performAt } from "../redis/server-of-key.ts";
@@ -42,6 +43,8 @@ export interface RedisInboxesOptions extends RedisRuntime {
   readonly bounds?: Partial<RedisBounds>;
   /** A stored entry that no node of ours can have written; it is left out. */
   readonly onMalformed?: () => void;
+  /** With replicated durability: replicas were asked what they have. */
+  readonly onReplicaRound?: (outcome: RoundOutcome) => void;
 }
 
 /** Throws RedisUrlError. Nothing is connected before `start`. */
@@ -74,6 +77,7 @@ class RedisInboxes implements Inboxes {
       readRunId: (endpoint) => readReplicaRunId(endpoint, { topology, bounds, random }),
       // The broker says so already.
       onUnknown: () => undefined,
+      onRound: options.onReplicaRound,
     });
     this.#commands = openCommands(topology, {
       clock,

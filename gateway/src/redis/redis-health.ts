@@ -1,6 +1,7 @@
 import type { RedisReport } from "@belay/protocol/control";
 import type { Clock } from "../clock.ts";
 import type { ProbeResult } from "./loopback-probe.ts";
+import type { RoundOutcome } from "./replica-confirmation.ts";
 
 /** Lost probes in a row after which building the connection anew has not helped. */
 const LOST_IN_A_ROW = 2;
@@ -8,6 +9,7 @@ const LOST_IN_A_ROW = 2;
 /** What this node knows of its way to Redis and back: for metrics, for /readyz and for the operator. */
 export class RedisHealth {
   readonly #clock: Pick<Clock, "nowMs">;
+  readonly #replicaRounds: Record<RoundOutcome, number> = { complete: 0, late: 0, failed: 0 };
   #rounds = 0;
   #failures = 0;
   #rebuilds = 0;
@@ -41,6 +43,15 @@ export class RedisHealth {
     }
     this.#lostInARow = 0;
     this.#successAtMs = nowMs;
+  }
+
+  onReplicaRound(outcome: RoundOutcome): void {
+    this.#replicaRounds[outcome] += 1;
+  }
+
+  /** How often replicas were asked, since the start. */
+  get replicaRounds(): Readonly<Record<RoundOutcome, number>> {
+    return this.#replicaRounds;
   }
 
   report(): RedisReport {

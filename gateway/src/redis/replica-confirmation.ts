@@ -21,7 +21,11 @@ export interface ReplicaConfirmationOptions {
   readonly clock: Pick<Clock, "nowMs">;
   /** The primary. ROLE and WAIT have no key: they count on the very connection that wrote. */
   readonly server: Pick<ServerCommands, "call">;
+  readonly onRound: (outcome: RoundOutcome) => void;
 }
+
+/** `complete`: all who follow have everything; `late`: some did not say so in time; `failed`: the primary did not answer. */
+export type RoundOutcome = "complete" | "late" | "failed";
 
 /** A replica that does not answer costs every publication of a tick this long, milliseconds; below the command time-out. */
 const WAIT_MS = 400;
@@ -66,9 +70,12 @@ export class ReplicaConfirmation {
     try {
       const first = await this.#askOnce(written);
       // A replica that is new here was not waited for.
-      return first.isComplete ? first : await this.#askOnce(written);
+      const report = first.isComplete ? first : await this.#askOnce(written);
+      this.#options.onRound(report.late.length === 0 ? "complete" : "late");
+      return report;
     } catch (error) {
       this.#key = undefined;
+      this.#options.onRound("failed");
       throw error;
     }
   }

@@ -1,7 +1,7 @@
 import { BrokerUnavailableError } from "../broker/broker.ts";
 import type { Clock } from "../clock.ts";
 import type { ServerCommands } from "./command-connection.ts";
-import { ReplicaConfirmation } from "./replica-confirmation.ts";
+import { ReplicaConfirmation, type RoundOutcome } from "./replica-confirmation.ts";
 import { ReplicaProcesses } from "./replica-processes.ts";
 import { ReplicaWatch } from "./replica-watch.ts";
 
@@ -11,6 +11,8 @@ export interface ReplicasOptions {
   readonly readRunId: (endpoint: string) => Promise<string>;
   /** A replica at `host:port` cannot be asked for its run id; told once until it can. */
   readonly onUnknown: (endpoint: string) => void;
+  /** A server's replicas were asked. */
+  readonly onRound?: ((outcome: RoundOutcome) => void) | undefined;
 }
 
 /** After a failover the other replicas turn to the new primary; a replica that is missing ends epochs only after this time, ms. */
@@ -92,9 +94,9 @@ export class Replicas {
   }
 
   #add(server: ServerCommands): ServerReplicas {
-    const { clock, readRunId, onUnknown } = this.#options;
+    const { clock, readRunId, onUnknown, onRound } = this.#options;
     const added = {
-      confirmation: new ReplicaConfirmation({ clock, server }),
+      confirmation: new ReplicaConfirmation({ clock, server, onRound: (outcome) => onRound?.(outcome) }),
       processes: new ReplicaProcesses({ clock, readRunId, onUnknown }),
       runId: "",
       sinceMs: 0,
