@@ -5,8 +5,7 @@ import { EventLoopDelay } from "./event-loop-delay.ts";
 import { HookMetrics, type HookBreakers } from "./hook-metrics.ts";
 import { InboxMetrics } from "./inbox-metrics.ts";
 import type { Route } from "./http-server.ts";
-import type { RoundOutcome } from "../redis/replica-confirmation.ts";
-import { registerRedisMetrics } from "./redis-metrics.ts";
+import { registerRedisMetrics, type ReplicaRounds } from "./redis-metrics.ts";
 import { send } from "./answer.ts";
 
 /** Numbers that are kept elsewhere and only read when someone asks. */
@@ -14,7 +13,7 @@ export interface MetricSources {
   readonly clock: Pick<Clock, "nowMs">;
   /** Undefined without a Redis. */
   readonly redis: () => RedisReport | undefined;
-  readonly replicaRounds: () => Readonly<Record<RoundOutcome, number>> | undefined;
+  readonly replicaRounds: () => ReplicaRounds | undefined;
   readonly connections: () => number;
   readonly connectionsBy: (transport: TransportName) => number;
   /** Seconds since 1970; undefined without one. */

@@ -1,10 +1,19 @@
 import type { RedisReport } from "@belay/protocol/control";
-import type { RoundOutcome } from "../redis/replica-confirmation.ts";
 import { Counter, Gauge, type Registry } from "prom-client";
+
+/** Times that replicas were asked what they have, by what came of it. */
+export interface ReplicaRounds {
+  /** All who follow had everything. */
+  readonly complete: number;
+  /** Some did not say so in time. */
+  readonly late: number;
+  /** The primary did not answer. */
+  readonly failed: number;
+}
 
 export interface RedisMetricSources {
   readonly redis: () => RedisReport | undefined;
-  readonly replicaRounds: () => Readonly<Record<RoundOutcome, number>> | undefined;
+  readonly replicaRounds: () => ReplicaRounds | undefined;
 }
 
 /** The way to Redis and back, as the loop-back probe sees it. Nothing is shown without a Redis. */
@@ -46,7 +55,7 @@ export function registerRedisMetrics(registry: Registry, { redis: report, replic
 }
 
 function registerReplicaRounds(registers: Registry[], read: RedisMetricSources["replicaRounds"]): void {
-  const reported: Record<RoundOutcome, number> = { complete: 0, late: 0, failed: 0 };
+  const reported = { complete: 0, late: 0, failed: 0 };
   const counter: Counter<"outcome"> = new Counter({
     name: "belay_gateway_redis_replica_rounds_total",
     help: "Times that replicas were asked what they have: all had everything, some were late, or the primary did not answer.",
