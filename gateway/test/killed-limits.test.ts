@@ -78,11 +78,12 @@ async function inBatches<T, R>(
   return results;
 }
 
-/** Connections of all these users but one each, whose SDK is elsewhere. */
-async function fill(gateway: GatewayAccess): Promise<readonly (number | undefined)[]> {
-  const seats = AT_LIMIT.flatMap((user) => Array.from({ length: LIMIT - 1 }, () => user));
-  return inBatches(seats, (user, index) => enter(gateway, user, `room:${index % ROOMS}`));
-}
+/** Of all connections of these users but one each, which is an SDK's. */
+const SEATS = AT_LIMIT.flatMap((user) => Array.from({ length: LIMIT - 1 }, () => user));
+const seat =
+  (gateway: GatewayAccess) =>
+  (user: string, index: number): Promise<number | undefined> =>
+    enter(gateway, user, `room:${index % ROOMS}`);
 
 async function members(gateway: RunningGateway): Promise<number> {
   const rooms = [...Array.from({ length: ROOMS }, (_, n) => `room:${n}`), "room:sdk"];
@@ -102,7 +103,7 @@ test(
     await using victim = await startGatewayProcess({ ...shared, podUid: "victim" });
     const address = await TcpProxy.start(Number(new URL(victim.url).port));
     const sdks = await inBatches(AT_LIMIT, (user) => sdkOf(victim, address.port, user));
-    expect((await fill(victim)).filter((code) => code !== undefined)).toEqual([]);
+    expect((await inBatches(SEATS, seat(victim))).filter((code) => code !== undefined)).toEqual([]);
     await inBatches(ALONE, (user, index) => enter(victim, user, `room:${index % ROOMS}`));
     // They are at the limit: whoever comes is refused, wherever.
     const over = await inBatches(AT_LIMIT, (user, index) => enter(index % 2 === 0 ? one : victim, user, "room:0"));
@@ -112,7 +113,7 @@ test(
     victim.process.kill("SIGKILL");
     const killedAtMs = performance.now();
     address.moveTo(Number(new URL(one.url).port));
-    const back = await fill(two);
+    const back = await Promise.all(SEATS.map(seat(two)));
     const backMs = Math.round(performance.now() - killedAtMs);
     await eventually("the SDKs are back", 20_000, () => sdks.every(({ connects }) => connects === 2));
     const sdkMs = Math.round(performance.now() - killedAtMs);
