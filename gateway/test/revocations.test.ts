@@ -150,6 +150,22 @@ test.each(["revocations", "revocation-versions"])("[RV4] a Redis that evicted %s
   client.disconnect();
 });
 
+test("[RV4] a Redis that lost everything on an open connection is told again, without anything new", async () => {
+  const prefix = newPrefix();
+  const one = node({ prefix });
+  await one.start();
+  await one.add({ user: "ann", until: inAnHour() });
+  const client = new Redis(server.url);
+  await client.del(`${prefix}{L}:revocations`, `${prefix}{L}:revocation-versions`);
+  client.disconnect();
+  const known = await eventually("a new node knows", 10_000, async () => {
+    const fresh = node({ prefix });
+    await fresh.start();
+    return fresh.size === 1 ? fresh : undefined;
+  });
+  expect(known.judge(ann())).toBe("revoked");
+});
+
 test("[RV5] what ended is removed everywhere", async () => {
   const prefix = newPrefix();
   let aheadMs = 0;

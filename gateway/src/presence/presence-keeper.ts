@@ -10,9 +10,12 @@ const RENEW_AT_ONCE = 256;
 /** What could not be added is added again this often. */
 const RETRY_MS = 250;
 
-interface PresentMember {
+/** Removals that wait; more of them end with their members' time. */
+const MAX_LATE = 100_000;
+
+interface Place {
   readonly channel: string;
-  readonly member: PresenceMember;
+  readonly client: string;
 }
 
 /** The members that this node has in channels' presence: added, kept alive while they are here, removed. */
@@ -20,9 +23,11 @@ export class PresenceKeeper {
   readonly #broker: Broker;
   readonly #log: RedisLog;
   readonly #members = new Map<string, Map<string, PresenceMember>>();
+  /** Where presence may differ from what is here. */
+  readonly #late = new Map<string, Place>();
   #timer: NodeJS.Timeout | undefined;
-  #renewals = 0;
-  #renewing: Promise<void> = Promise.resolve();
+  #catchingUp: Promise<void> | undefined;
+  #isStopped = false;
 
   constructor(broker: Broker, log: RedisLog) {
     this.#broker = broker;
@@ -36,8 +41,7 @@ export class PresenceKeeper {
   stop(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
-    // Whoever still adds gives up.
-    this.#renewals += 1;
+    this.#isStopped = true;
   }
 
   /** Rejects with BrokerUnavailableError; the member is kept here all the same and added when the broker is back. */
@@ -45,16 +49,20 @@ export class PresenceKeeper {
     const members = this.#members.get(channel) ?? new Map<string, PresenceMember>();
     this.#members.set(channel, members);
     members.set(member.client, member);
-    await this.#broker.addPresence(channel, member, PRESENCE_TTL_MS);
+    try {
+      await this.#broker.addPresence(channel, member, PRESENCE_TTL_MS);
+    } catch (error) {
+      this.#postpone({ channel, client: member.client }, error);
+      throw error;
+    }
   }
 
-  /** A removal that fails is made up for by the member's end of life. */
+  /** A removal that fails is made when the broker is back. */
   remove(channel: string, client: string): void {
     const members = this.#members.get(channel);
     members?.delete(client);
     if (members?.size === 0) this.#members.delete(channel);
-    const isLastHere = !this.#members.has(channel);
-    this.#broker.removePresence(channel, client, isLastHere).catch((error: unknown) => this.#onFault(error));
+    void this.#bringUpToDate({ channel, client });
   }
 
   /** Join and leave are at most once: nobody counts on them. */
@@ -63,55 +71,57 @@ export class PresenceKeeper {
   }
 
   /** Adds all again: what stood under an old lease is swept. Resolves when that is done, however long Redis is away. */
-  async renew(): Promise<void> {
-    this.#renewals += 1;
-    const all = [...this.#members].flatMap(([channel, members]) =>
-      [...members.values()].map((member) => ({ channel, member })),
-    );
-    this.#renewing = this.#addUntilDone(all, this.#renewals);
-    // Another renewal that begins meanwhile takes the place of this one.
-    let last: Promise<void> | undefined;
-    while (last !== this.#renewing) {
-      last = this.#renewing;
-      await last;
-    }
+  renew(): Promise<void> {
+    for (const [channel, members] of this.#members)
+      for (const client of members.keys()) this.#late.set(keyOf({ channel, client }), { channel, client });
+    return this.#catchUp();
   }
 
-  async #addUntilDone(all: readonly PresentMember[], renewal: number): Promise<void> {
-    let left = all;
-    while (left.length > 0) {
-      left = await this.#addAll(left, renewal);
-      if (left.length > 0) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-    }
+  #catchUp(): Promise<void> {
+    if (this.#late.size > 0) this.#catchingUp ??= this.#untilNothingIsLate();
+    return this.#catchingUp ?? Promise.resolve();
   }
 
-  /** Those that are still to be added. */
-  async #addAll(all: readonly PresentMember[], renewal: number): Promise<readonly PresentMember[]> {
-    const failed: PresentMember[] = [];
-    for (let from = 0; from < all.length; from += RENEW_AT_ONCE) {
-      if (renewal !== this.#renewals) return [];
-      const batch = all.slice(from, from + RENEW_AT_ONCE);
-      const added = await Promise.all(batch.map((one) => this.#addAgain(one)));
-      failed.push(...batch.filter((_, index) => added[index] === false));
+  async #untilNothingIsLate(): Promise<void> {
+    while (this.#late.size > 0 && !this.#isStopped) {
+      const batch = [...this.#late.values().take(RENEW_AT_ONCE)];
+      for (const place of batch) this.#late.delete(keyOf(place));
+      const done = await Promise.all(batch.map((place) => this.#bringUpToDate(place)));
       // Redis is away: the others would fare no better.
-      if (!added.includes(true)) return [...failed, ...all.slice(from + RENEW_AT_ONCE)];
+      if (!done.includes(true)) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
-    return failed;
+    // In the same turn: what is late from now on begins anew.
+    this.#catchingUp = undefined;
   }
 
-  async #addAgain({ channel, member }: PresentMember): Promise<boolean> {
-    // It may have left while others were renewed.
-    if (this.#members.get(channel)?.get(member.client) !== member) return true;
+  /** Makes presence what is here at this moment. */
+  async #bringUpToDate(place: Place): Promise<boolean> {
+    const { channel, client } = place;
+    const member = this.#members.get(channel)?.get(client);
     try {
-      await this.#broker.addPresence(channel, member, PRESENCE_TTL_MS);
+      if (member !== undefined) await this.#broker.addPresence(channel, member, PRESENCE_TTL_MS);
+      else await this.#broker.removePresence(channel, client, !this.#members.has(channel));
       return true;
     } catch (error) {
-      this.#onFault(error);
-      return !(error instanceof BrokerUnavailableError);
+      this.#postpone(place, error);
+      return false;
     }
+  }
+
+  #postpone(place: Place, error: unknown): void {
+    this.#onFault(error);
+    if (!(error instanceof BrokerUnavailableError)) return;
+    const isHere = this.#members.get(place.channel)?.has(place.client) === true;
+    if (isHere || this.#late.size < MAX_LATE) this.#late.set(keyOf(place), place);
+    void this.#catchUp();
   }
 
   #onFault(error: unknown): void {
     if (!(error instanceof BrokerUnavailableError)) this.#log.warn({ err: error }, "presence could not be changed");
   }
+}
+
+/** Client ids have no spaces. */
+function keyOf({ channel, client }: Place): string {
+  return `${client} ${channel}`;
 }
