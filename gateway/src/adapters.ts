@@ -66,7 +66,13 @@ export function openAdapters(
     };
   }
   const shared = { url: redis, prefix: config.broker.prefix, clock, random, log };
-  const registry = openRedisRegistry({ ...shared, podUid, revision, ...(leaseTiming && { timing: leaseTiming }) });
+  const registry = openRedisRegistry({
+    ...shared,
+    podUid,
+    revision,
+    mayEvict: () => broker.evictionRisk !== undefined,
+    ...(leaseTiming && { timing: leaseTiming }),
+  });
   const redisHealth = new RedisHealth(clock);
   const durability = (): RedisDurability => durabilityOf(settings.current);
   const onReplicaRound = (outcome: RoundOutcome): void => redisHealth.onReplicaRound(outcome);

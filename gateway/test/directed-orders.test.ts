@@ -158,3 +158,25 @@ test("[RG19] a pod that came after the others' last beat, before Redis lost ever
   expect(await callApi(old, "disconnect", { user: "ann" })).toEqual({ result: {} });
   expect((await ann.closed).code).toBe(3503);
 }, 20_000);
+
+test("[RG19] while Redis may evict single keys orders are told to all", async () => {
+  const cluster = await openCluster();
+  const { gateways, client, broadcasts } = cluster;
+  const [a, b] = gateways;
+  const ann = await connectAs(a, "ann");
+  if (b === undefined) return;
+  const order = async (): Promise<boolean> => {
+    await broadcasts();
+    await callApi(b, "unsubscribe", { user: "ann", channel: "x" });
+    return (await broadcasts()).includes("unsubscribe");
+  };
+  await eventually("only owners are told", 10_000, async () => !(await order()));
+  await client.config("SET", "maxmemory-policy", "allkeys-lru");
+  await client.config("SET", "maxmemory", "1gb");
+  await eventually("all are told", 10_000, order);
+  await client.del(...(await client.keys("test:*}u:ann")));
+  await callApi(b, "disconnect", { user: "ann" });
+  expect((await ann.closed).code).toBe(3503);
+  await client.config("SET", "maxmemory-policy", "noeviction");
+  await eventually("only owners are told", 10_000, async () => !(await order()));
+}, 40_000);

@@ -42,6 +42,8 @@ export interface RedisRegistryOptions extends RedisRuntime, RedisRegistryHooks {
   readonly podUid: string;
   /** Shown to the other nodes. */
   readonly revision: string;
+  /** Whether Redis may drop keys by itself: then nobody can be sure where a user is. */
+  readonly mayEvict?: () => boolean;
   readonly timing?: Partial<RedisRegistryTiming>;
   readonly bounds?: Partial<RedisBounds>;
 }
@@ -172,11 +174,11 @@ class RedisRegistry implements Registry {
   async podsOf(user: string): Promise<UserPods> {
     if (user !== "" && this.#mayBeSure) {
       const [podUids, isRowThere] = await Promise.all([this.#ownersPods(user), this.#isRowThere()]);
-      if (isRowThere && this.#mayBeSure) return { podUids, mayBeOthers: this.#lease.isYoung };
+      if (isRowThere && this.#mayBeSure) return { podUids, mayBeOthers: this.#mayBeOthers };
     }
     await this.#lease.beat();
     const podUids = this.#lease.unsurePods ?? (user === "" ? this.#livePods() : await this.#ownersPods(user));
-    return { podUids, mayBeOthers: this.#lease.isYoung };
+    return { podUids, mayBeOthers: this.#mayBeOthers };
   }
 
   async isLive(podUid: string): Promise<boolean> {
@@ -248,6 +250,10 @@ class RedisRegistry implements Registry {
       this.#lease.runId === this.#commands.runIdOf(this.#keys.pods).split(":", 1)[0] &&
       this.#lease.unsurePods === undefined
     );
+  }
+
+  get #mayBeOthers(): boolean {
+    return this.#lease.isYoung || this.#options.mayEvict?.() === true;
   }
 
   /** A Redis that lost its data has lost this pod's row too. */
