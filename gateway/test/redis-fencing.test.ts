@@ -173,6 +173,29 @@ test("[FN5] replicated: a failover under traffic loses nothing that was acknowle
   for (const heard of there.of("chat").slice(1)) expect(stored.get(heard.data.toString())).toBe(heard.offset);
 });
 
+test("[FN14] replicated: a replica that pauses for a moment costs no epoch, one that hangs is left out", async () => {
+  const rig = await openFailoverRig();
+  let late = 0;
+  const node = await openNode(rig.url, {
+    ...replicated,
+    onReplicaRound: (outcome) => void (late += outcome === "late" ? 1 : 0),
+  });
+  await replicaCounts(rig, node);
+  const { epoch } = await publish(node, "before");
+  const before = late;
+  const replica = at(rig.replicas, 0);
+  replica.pause();
+  const waiting = publish(node, "while it pauses").catch(() => undefined);
+  await eventually("it is late", 5_000, () => late > before);
+  replica.resume();
+  await waiting;
+  expect((await publishOnceBack(node, "after")).epoch).toBe(epoch);
+  replica.pause();
+  const without = await publishOnceBack(node, "without it");
+  replica.resume();
+  expect(without.epoch).not.toBe(epoch);
+});
+
 test("[FN6] the setting acts at once; nodes of both kinds side by side keep one order", async () => {
   const rig = await openFailoverRig();
   let durability: RedisDurability = "fast";

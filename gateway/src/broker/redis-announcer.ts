@@ -55,10 +55,8 @@ export class RedisAnnouncer {
     const { server, channel } = place;
     const first = await this.#try(place, "patient");
     if (first !== "wait") return assertDone(first);
-    // What is known of a replica may be of the process that was there before: only fresh knowledge may end an epoch.
-    const isKnown = await replicas.learn(server, keys.replicated(channel));
-    const isPatient = !isKnown || replicas.isYoung(server);
-    assertDone(await this.#try(place, isPatient ? "patient" : "replicated"));
+    const isSettled = await replicas.areSettled(server, keys.replicated(channel));
+    assertDone(await this.#try(place, isSettled ? "replicated" : "patient"));
   }
 
   async #try({ channel, position, server, runId }: AwaitedPlace, mode: PlaceMode): Promise<unknown> {

@@ -15,6 +15,8 @@ export interface ReplicaReport {
   readonly confirmed: readonly string[];
   /** Those that follow and did not say so in time. */
   readonly late: readonly string[];
+  /** One of those had everything a moment ago: it may only pause. */
+  readonly mayCatchUp: boolean;
 }
 
 export interface ReplicaConfirmationOptions {
@@ -29,7 +31,9 @@ export type RoundOutcome = "complete" | "late" | "failed";
 
 /** A replica that does not answer costs every publication of a tick this long, milliseconds; below the command time-out. */
 const WAIT_MS = 400;
-/** A replica that did not answer is waited for again after this time, milliseconds. */
+/** A replica that is late for less than this is waited for in every round, milliseconds: it forks, or its disk is busy. */
+const PAUSE_MS = 2_000;
+/** One that is late for longer is waited for again after this time, milliseconds. */
 const SLOW_MS = 5_000;
 
 /**
@@ -38,6 +42,7 @@ const SLOW_MS = 5_000;
  */
 export class ReplicaConfirmation {
   readonly #options: ReplicaConfirmationOptions;
+  readonly #lateSinceMs = new Map<string, number>();
   readonly #slowUntilMs = new Map<string, number>();
   #known: readonly string[] = [];
   #running: Promise<unknown> = Promise.resolve();
@@ -98,15 +103,25 @@ export class ReplicaConfirmation {
       confirmed,
       late.filter((address) => known.includes(address)),
     );
-    return { confirmed, late, isComplete: late.every((address) => known.includes(address)) };
+    const mayCatchUp = late.some((address) => this.#lateForMs(address) < PAUSE_MS);
+    return { confirmed, late, mayCatchUp, isComplete: late.every((address) => known.includes(address)) };
   }
 
   #note(confirmed: readonly string[], late: readonly string[]): void {
-    for (const address of confirmed) this.#slowUntilMs.delete(address);
-    for (const address of late)
-      if (!this.#isSlow(address)) this.#slowUntilMs.set(address, this.#options.clock.nowMs() + SLOW_MS);
-    for (const address of this.#slowUntilMs.keys())
-      if (!this.#known.includes(address)) this.#slowUntilMs.delete(address);
+    const nowMs = this.#options.clock.nowMs();
+    for (const noted of [this.#lateSinceMs, this.#slowUntilMs])
+      for (const address of noted.keys())
+        if (confirmed.includes(address) || !this.#known.includes(address)) noted.delete(address);
+    for (const address of late) {
+      this.#lateSinceMs.set(address, this.#lateSinceMs.get(address) ?? nowMs);
+      if (this.#lateForMs(address) >= PAUSE_MS && !this.#isSlow(address))
+        this.#slowUntilMs.set(address, nowMs + SLOW_MS);
+    }
+  }
+
+  #lateForMs(address: string): number {
+    const nowMs = this.#options.clock.nowMs();
+    return nowMs - (this.#lateSinceMs.get(address) ?? nowMs);
   }
 
   #isSlow(address: string): boolean {

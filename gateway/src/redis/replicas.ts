@@ -42,11 +42,6 @@ export class Replicas {
     this.#connectedAtMs = this.#options.clock.nowMs();
   }
 
-  /** The others may still be on their way to this primary. */
-  isYoung(server: ServerCommands): boolean {
-    return this.#options.clock.nowMs() - Math.max(this.#connectedAtMs, this.#of(server).sinceMs) < PATIENCE_MS;
-  }
-
   /**
    * Run ids of the replicas that have everything that was written to the server before, as the scripts want them: `,a,b,`. `key` is
    * one that it holds. Rejects with BrokerUnavailableError.
@@ -56,10 +51,16 @@ export class Replicas {
     return processes.runIdsOf((await confirmation.confirm(key)).confirmed);
   }
 
-  /** Asks those that have everything anew who they are. False where one of them did not answer. */
-  async learn(server: ServerCommands, key: string): Promise<boolean> {
-    const { confirmation, processes } = this.#of(server);
-    return processes.learn((await confirmation.confirm(key)).confirmed);
+  /**
+   * Whether who is missing now is missing indeed. What is known of a replica may be of the process that was there before, so those
+   * that have everything are asked anew who they are; others may be on their way to a new primary, or only pause.
+   */
+  async areSettled(server: ServerCommands, key: string): Promise<boolean> {
+    const { confirmation, processes, sinceMs } = this.#of(server);
+    const { confirmed, mayCatchUp } = await confirmation.confirm(key);
+    const isKnown = await processes.learn(confirmed);
+    const isYoung = this.#options.clock.nowMs() - Math.max(this.#connectedAtMs, sinceMs) < PATIENCE_MS;
+    return isKnown && !mayCatchUp && !isYoung;
   }
 
   /**
@@ -69,7 +70,8 @@ export class Replicas {
   async secure(server: ServerCommands, key: string): Promise<void> {
     if (await this.#isComplete(server, key)) return;
     // What is known of a replica may be of the process that was there before.
-    await this.learn(server, key);
+    const { confirmation, processes } = this.#of(server);
+    await processes.learn((await confirmation.confirm(key)).confirmed);
     if (!(await this.#isComplete(server, key))) throw new BrokerUnavailableError("a replica of Redis is missing");
   }
 
