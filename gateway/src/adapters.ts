@@ -81,7 +81,7 @@ export function openAdapters(
     nodeId: podUid,
     lease: () => registry.lease,
     durability,
-    onProbe: (result) => redisHealth.onProbe(result),
+    onProbe: (result, server) => redisHealth.onProbe(result, server),
     onReplicaRound,
     ...(brokerTiming && { timing: brokerTiming }),
   });

@@ -207,14 +207,12 @@ class GatewayApp implements Gateway {
       onNodeMessage: (message) => this.#services.bus.receive(message),
       onConnected: (isConnected) => {
         this.#adapters.redisHealth?.onConnected(isConnected);
-        // What was published while the way was cut is missing here.
-        if (isConnected && this.#isBrokerSeen) {
-          void this.#services.hub.verifyPositions();
-          this.#services.inbox.lookSoon();
-        }
+        // What was sent while the way was cut is missing here.
+        if (isConnected && this.#isBrokerSeen) this.#services.inbox.lookSoon();
         this.#isBrokerSeen ||= isConnected;
         this.#deps.log.info({ isConnected }, "broker connection changed");
       },
+      onGap: (isAffected) => void this.#services.hub.verifyPositions(isAffected),
     };
   }
 

@@ -84,9 +84,10 @@ export class CheckedTraffic {
     return new Map([...this.#published].map(([channel, { last }]) => [channel, last]));
   }
 
-  /** Whether everybody has got something published after the mark. */
-  flows(mark: ReadonlyMap<string, number>): boolean {
-    return this.#subscribers.every(({ channel, seen }) => {
+  /** Whether everybody in these channels, or in all, has got something published after the mark. */
+  flows(mark: ReadonlyMap<string, number>, channels: readonly string[] = [...mark.keys()]): boolean {
+    const subscribers = this.#subscribers.filter(({ channel }) => channels.includes(channel));
+    return subscribers.every(({ channel, seen }) => {
       const after = mark.get(channel) ?? 0;
       return seen.some((each) => each !== "told" && each > after);
     });

@@ -30,6 +30,8 @@ export class BrokerNode implements AsyncDisposable {
   readonly presenceEvents: PresenceEvent[] = [];
   readonly messages: string[] = [];
   readonly connected: boolean[] = [];
+  /** Each says of a channel whether it was affected. */
+  readonly gaps: ((channel: string) => boolean)[] = [];
 
   constructor(broker: Broker) {
     this.broker = broker;
@@ -41,6 +43,7 @@ export class BrokerNode implements AsyncDisposable {
       onPresenceEvent: (event) => void this.presenceEvents.push(event),
       onNodeMessage: (message) => void this.messages.push(message.toString()),
       onConnected: (connected) => void this.connected.push(connected),
+      onGap: (isAffected) => void this.gaps.push(isAffected),
     });
     return this;
   }

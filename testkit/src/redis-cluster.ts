@@ -29,6 +29,8 @@ export interface RedisCluster extends AsyncDisposable {
   endMigration(slot: number, from: RedisServer, to: RedisServer): Promise<void>;
   /** Moves the slot of a key with all its keys, as redis-cli does. */
   move(key: string, to: RedisServer): Promise<void>;
+  /** From now on nodes and clients are told that this server is at that port. */
+  announce(server: RedisServer, port: number): Promise<void>;
   call(server: RedisServer, ...args: readonly string[]): Promise<string>;
 }
 
@@ -150,6 +152,14 @@ class LocalCluster implements RedisCluster {
     await this.beginMigration(slot, from, to);
     await this.moveKeys(slot, from, to);
     await this.endMigration(slot, from, to);
+  }
+
+  async announce(server: RedisServer, port: number): Promise<void> {
+    await this.call(server, "CONFIG", "SET", "cluster-announce-port", String(port));
+    await eventually("everybody knows the port", 10_000, async () => {
+      const views = await Promise.all(this.servers.map((each) => this.call(each, "CLUSTER", "NODES")));
+      return views.every((view) => view.includes(`127.0.0.1:${port}@`));
+    });
   }
 
   call(server: RedisServer, ...args: readonly string[]): Promise<string> {

@@ -115,8 +115,10 @@ export interface BrokerEvents {
   onPresenceEvent(event: PresenceEvent): void;
   /** A message that some node sent to this one or to all. */
   onNodeMessage(message: Buffer): void;
-  /** The way to the other nodes was interrupted, or came back: what was published meanwhile may be missing here. */
+  /** The way to the other nodes was interrupted, or all of it came back. */
   onConnected(connected: boolean): void;
+  /** What was published to these channels may be missing here: the way to them was interrupted, and is back. */
+  onGap?(isAffected: (channel: string) => boolean): void;
 }
 
 /** The broker cannot be reached now: the caller answers with a temporary error. */

@@ -1,5 +1,5 @@
 import type { CommandConnection } from "../redis/command-connection.ts";
-import { LoopbackProbe, type ProbeResult } from "../redis/loopback-probe.ts";
+import type { ProbeResult } from "../redis/loopback-probe.ts";
 import { openCommands, openSubscriber } from "../redis/open-connections.ts";
 import { RedisKeys } from "../redis/redis-keys.ts";
 import { DEFAULT_REDIS_BOUNDS, type RedisBounds } from "../redis/redis-options.ts";
@@ -48,7 +48,8 @@ export interface RedisBrokerTiming {
 
 /** For metrics. */
 export interface RedisBrokerHooks {
-  readonly onProbe?: (result: ProbeResult) => void;
+  /** `server` is where a subscriber connection leads to. */
+  readonly onProbe?: (result: ProbeResult, server: string) => void;
   /** A message that no node of ours can have sent; it is dropped. */
   readonly onMalformed?: () => void;
   /** With replicated durability: replicas were asked what they have. */
@@ -88,13 +89,11 @@ class RedisBroker implements Broker {
   readonly #timing: RedisBrokerTiming;
   readonly #keys: RedisKeys;
   readonly #ownChannel: string;
-  readonly #probeChannel: string;
   readonly #streams: RedisStreams;
   readonly #presence: RedisPresence;
   readonly #direct: DirectMessages;
   readonly #commands: CommandConnection;
   readonly #subscriber: SubscriberConnection;
-  readonly #probe: LoopbackProbe;
   #events: BrokerEvents | undefined;
   #connected = false;
   readonly #memory = new RedisMemoryReports();
@@ -105,7 +104,6 @@ class RedisBroker implements Broker {
     this.#timing = { ...DEFAULT_TIMING, ...options.timing };
     this.#keys = new RedisKeys(options.prefix);
     this.#ownChannel = this.#keys.node(options.nodeId);
-    this.#probeChannel = this.#keys.probe(randomToken(options.random));
     const bounds = { ...DEFAULT_REDIS_BOUNDS, ...options.bounds };
     const { clock, random, log } = options;
     const shared = { clock, random, log, bounds };
@@ -117,6 +115,7 @@ class RedisBroker implements Broker {
         if (available) this.#streams.reconnected();
         this.#report();
       },
+      onServer: (holds) => this.#onServer(holds),
       onInfo: (info) => this.#memory.note(info, clock.nowMs()),
       runKeys: this.#keys.partitionTerms,
     });
@@ -148,15 +147,13 @@ class RedisBroker implements Broker {
       unsubscribeDelayMs: this.#timing.unsubscribeDelayMs,
       onMessage: (name, payload) => this.#receive(name, payload),
       onRestored: () => this.#report(),
-    });
-    this.#probe = new LoopbackProbe({
-      clock,
-      random,
-      intervalMs: this.#timing.probeIntervalMs,
-      send: async () => await this.#commands.publish(this.#probeChannel, "probe"),
-      isUp: () => this.#subscriber.restored,
-      rebuild: () => this.#rebuildSubscriber(),
-      onResult: (result) => options.onProbe?.(result),
+      onHeard: (names) => this.#onHeard(names),
+      probe: {
+        channels: this.#keys.probes(randomToken(random)),
+        intervalMs: this.#timing.probeIntervalMs,
+        send: (channel) => this.#commands.publish(channel, "probe"),
+        onResult: (result, server) => options.onProbe?.(result, server),
+      },
     });
   }
 
@@ -178,10 +175,9 @@ class RedisBroker implements Broker {
         resolve();
       };
     });
-    this.#subscriber.want([this.#probeChannel, this.#ownChannel, this.#keys.allNodes]);
+    this.#subscriber.want([this.#ownChannel, this.#keys.allNodes]);
     this.#commands.open();
     this.#subscriber.open();
-    this.#probe.start();
     this.#direct.start();
     await first;
   }
@@ -239,7 +235,6 @@ class RedisBroker implements Broker {
   close(): Promise<void> {
     this.#connected = false;
     this.#onceConnected?.();
-    this.#probe.stop();
     this.#direct.stop();
     this.#commands.close();
     this.#subscriber.close();
@@ -247,8 +242,6 @@ class RedisBroker implements Broker {
   }
 
   #receive(name: string, payload: Buffer): void {
-    this.#probe.heard();
-    if (name === this.#probeChannel) return;
     if (name === this.#ownChannel) return this.#direct.nudge();
     if (name === this.#keys.allNodes) return this.#events?.onNodeMessage(payload);
     this.#receiveOf(RedisKeys.channelOf(name), payload);
@@ -262,9 +255,18 @@ class RedisBroker implements Broker {
     else this.#events?.onPublication(publication);
   }
 
-  #rebuildSubscriber(): void {
-    this.#options.log.warn({}, "the subscriber connection delivers nothing: it is rebuilt");
-    this.#subscriber.rebuild(this.#probeChannel);
+  /** While commands do not reach them nothing can be read: then it is their turn when they do. */
+  #onHeard(names: readonly string[]): void {
+    const missed = new Set(names.filter((name) => this.#commands.reaches(name)));
+    if (missed.size > 0) this.#events?.onGap?.((channel) => missed.has(this.#keys.publications(channel)));
+  }
+
+  /** It may be another server. Channels that are not heard yet have their turn when they are. */
+  #onServer(holds: (key: string) => boolean): void {
+    this.#events?.onGap?.((channel) => {
+      const name = this.#keys.publications(channel);
+      return holds(name) && this.#subscriber.hears(name);
+    });
   }
 
   /** Connected means both ways: publications can be made, and those of others arrive. */

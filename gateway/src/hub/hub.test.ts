@@ -192,6 +192,18 @@ test("[ORD8] after an interruption what was missed is handed out though nothing 
   expect(observer.onGap.mock.calls).toEqual([[true]]);
 });
 
+test("[TP11] only channels that an interruption concerns are read", async () => {
+  const history = vi.fn<() => Promise<History>>(historyOf({ offset: 1, epoch: "e" }));
+  const { hub } = hubOf({ history });
+  const subscriber = join(hub, { positioned: true });
+  subscriber.member.activate({ offset: 1, epoch: "e" });
+  hub.room(CHANNEL)?.expectAfter({ offset: 1, epoch: "e" });
+  await hub.verifyPositions((channel) => channel !== CHANNEL);
+  expect(history).not.toHaveBeenCalled();
+  await hub.verifyPositions((channel) => channel === CHANNEL);
+  expect(history).toHaveBeenCalledTimes(1);
+});
+
 test("[ORD8] an interruption while a hole is being filled is looked at when it is", async () => {
   const answers: (() => void)[] = [];
   const histories = [historyOf({ offset: 3, epoch: "e" }, 2, 3), historyOf({ offset: 5, epoch: "e" }, 4, 5)];

@@ -178,12 +178,12 @@ export class Hub<C extends HubClient> {
   }
 
   /**
-   * After the way to other nodes was interrupted: what was missed is handed out, or its subscribers are told. Resolves when every
+   * After the way to other nodes was interrupted, for all channels or for some: what was missed is handed out, or its subscribers are told. Resolves when every
    * room was looked at once; those whose history could not be read go on trying.
    */
-  async verifyPositions(): Promise<void> {
+  async verifyPositions(isAffected: (channel: string) => boolean = () => true): Promise<void> {
     this.#verifiedAtMs = this.#options.clock.nowMs();
-    const rooms = this.#rooms.values();
+    const rooms = [...this.#rooms.values()].filter(({ channel }) => isAffected(channel)).values();
     const verifyOnce = async (): Promise<void> => {
       for (const room of rooms) await room.verify();
     };

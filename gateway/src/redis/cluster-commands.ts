@@ -65,6 +65,10 @@ export class ClusterCommands implements CommandConnection {
     return owner === undefined ? "" : (this.#shards.get(owner)?.runIdOf() ?? "");
   }
 
+  reaches(key: string): boolean {
+    return this.#shards.get(this.#view.table?.ownerOf(keySlot(key)) ?? "")?.available === true;
+  }
+
   serverOf(key: string, refusal?: unknown): ServerCommands {
     const redirect = redirectOf(refusal);
     if (redirect?.kind === "MOVED") this.#view.learn(redirect.slot, redirect.owner);
@@ -183,6 +187,7 @@ export class ClusterCommands implements CommandConnection {
         else this.#view.doubt();
         this.#report();
       },
+      onServer: () => this.#options.onServer?.((key) => this.#view.table?.ownerOf(keySlot(key)) === name),
     });
     this.#shards.set(name, shard);
     if (!this.#isClosed) shard.open();

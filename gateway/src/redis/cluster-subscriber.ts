@@ -3,7 +3,7 @@ import { ClusterView } from "./cluster-view.ts";
 import { keySlot } from "./key-slot.ts";
 import { redirectOf } from "./redirect.ts";
 import { type ClusterTopology, nodeOf } from "./redis-topology.ts";
-import { ShardSubscriber } from "./shard-subscriber.ts";
+import { ProbedShard, type ProbedShardOptions } from "./probed-shard.ts";
 import type { SubscriberConnection, SubscriberOptions } from "./subscriber-connection.ts";
 
 export interface ClusterSubscriberOptions extends SubscriberOptions {
@@ -19,7 +19,7 @@ const AGAIN_MS = 50;
 export class ClusterSubscriber implements SubscriberConnection {
   readonly #options: ClusterSubscriberOptions;
   readonly #view: ClusterView;
-  readonly #shards = new Map<string, ShardSubscriber>();
+  readonly #shards = new Map<string, ProbedShard>();
   /** Every wanted channel, with the server that it was given to. */
   readonly #channels = new Map<string, string | undefined>();
   #homeless = 0;
@@ -70,9 +70,8 @@ export class ClusterSubscriber implements SubscriberConnection {
     this.#report();
   }
 
-  rebuild(channel: string): void {
-    this.#shards.get(this.#channels.get(channel) ?? "")?.rebuild();
-    this.#view.doubt();
+  hears(channel: string): boolean {
+    return this.#shards.get(this.#channels.get(channel) ?? "")?.hears(channel) === true;
   }
 
   close(): void {
@@ -110,7 +109,7 @@ export class ClusterSubscriber implements SubscriberConnection {
 
   #onTable(): void {
     const owners = this.#view.table?.owners ?? new Set<string>();
-    for (const owner of owners) this.#shard(owner);
+    for (const owner of owners) this.#shard(owner).probeOn(this.#probeChannelOf(owner));
     const displaced = [...this.#channels].filter(([channel, owner]) => this.#ownerOf(channel) !== owner);
     this.#place(displaced.map(([channel]) => channel));
     for (const [name, shard] of this.#shards) {
@@ -139,10 +138,17 @@ export class ClusterSubscriber implements SubscriberConnection {
     if (homeless.length > 0) this.#place(homeless.map(([channel]) => channel));
   }
 
-  #shard(name: string): ShardSubscriber {
+  /** The one that it has, while it is still there. */
+  #probeChannelOf(name: string): string | undefined {
+    const isThere = (channel: string): boolean => this.#view.table?.ownerOf(keySlot(channel)) === name;
+    const known = this.#shards.get(name)?.probeChannel;
+    return known !== undefined && isThere(known) ? known : this.#options.probe.channels.find(isThere);
+  }
+
+  #shard(name: string): ProbedShard {
     const known = this.#shards.get(name);
     if (known !== undefined) return known;
-    const shard = new ShardSubscriber({
+    const options: ProbedShardOptions = {
       ...this.#options,
       target: nodeOf(name, this.#options.topology),
       onRestored: (restored) => {
@@ -153,7 +159,8 @@ export class ClusterSubscriber implements SubscriberConnection {
         if (redirect !== undefined) this.#view.learn(redirect.slot, redirect.owner);
         this.#onMoved(name, channels);
       },
-    });
+    };
+    const shard = new ProbedShard(options, this.#probeChannelOf(name));
     this.#shards.set(name, shard);
     if (!this.#isClosed) shard.open();
     return shard;

@@ -41,6 +41,8 @@ export interface CommandOptions extends RedisRuntime {
   readonly runKeys?: readonly string[];
   /** Called when commands can be sent again, and when they no longer can. */
   readonly onAvailable: (available: boolean) => void;
+  /** Commands reach a server again, or for the first time; `holds` says whether a key is there. */
+  readonly onServer?: (holds: (key: string) => boolean) => void;
   /**
    * The answer of INFO (server, replication, memory, stats), at each connect and once a second. Without it INFO is read at connects
    * only.
@@ -83,6 +85,8 @@ export interface CommandConnection {
    * BrokerUnavailableError where no server holds it.
    */
   serverOf(key: string, refusal?: unknown): ServerCommands;
+  /** Whether commands reach the server that holds the key. */
+  reaches(key: string): boolean;
   /** The keys are in one slot; the first decides where it goes. */
   run(script: RedisScript, keys: readonly string[], args: ScriptArguments): Promise<unknown>;
   /** As `run`, with every string of the reply as bytes. */

@@ -19,9 +19,9 @@ export interface LoopbackProbeOptions {
 
 /**
  * What became of an interval. `heard`: something came, no probe was needed; `answered`: the probe came back; `lost`: it did not, the
- * connection is rebuilt.
+ * connection is rebuilt. `ended`: nobody needs the connection any more.
  */
-export type ProbeResult = "heard" | "answered" | "lost";
+export type ProbeResult = "heard" | "answered" | "lost" | "ended";
 
 /** A rebuild that does not help is repeated ever later, up to this many intervals. */
 const BACKOFF_CAP_INTERVALS = 10;

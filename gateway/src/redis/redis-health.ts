@@ -13,8 +13,8 @@ export class RedisHealth {
   #rounds = 0;
   #failures = 0;
   #rebuilds = 0;
-  #lostInARow = 0;
-  #lostSinceMs = 0;
+  /** By server, where the last probe was lost. */
+  readonly #lost = new Map<string, { readonly inARow: number; readonly sinceMs: number }>();
   /** Since when the way is cut; undefined while it is not. */
   #cutSinceMs: number | undefined;
   #successAtMs: number | undefined;
@@ -32,16 +32,18 @@ export class RedisHealth {
     this.#cutSinceMs = isConnected ? undefined : (this.#cutSinceMs ?? this.#clock.nowMs());
   }
 
-  onProbe(result: ProbeResult): void {
+  /** `server`: where the probed connection leads to. */
+  onProbe(result: ProbeResult, server: string): void {
     const nowMs = this.#clock.nowMs();
+    if (result === "ended") return void this.#lost.delete(server);
     this.#rounds += 1;
     if (result === "lost") {
-      if (this.#lostInARow === 0) this.#lostSinceMs = nowMs;
-      this.#lostInARow += 1;
+      const { inARow, sinceMs } = this.#lost.get(server) ?? { inARow: 0, sinceMs: nowMs };
+      this.#lost.set(server, { inARow: inARow + 1, sinceMs });
       this.#failures += 1;
       return;
     }
-    this.#lostInARow = 0;
+    this.#lost.delete(server);
     this.#successAtMs = nowMs;
   }
 
@@ -70,9 +72,11 @@ export class RedisHealth {
   }
 
   #trouble(): { readonly problem: string; readonly sinceMs: number } | undefined {
-    const isDeaf = this.#lostInARow >= LOST_IN_A_ROW;
-    if (isDeaf)
-      return { problem: "Redis answers, and delivers nothing on new connections either", sinceMs: this.#lostSinceMs };
+    const deaf = [...this.#lost.values()].filter(({ inARow }) => inARow >= LOST_IN_A_ROW);
+    if (deaf.length > 0) {
+      const sinceMs = Math.min(...deaf.map((each) => each.sinceMs));
+      return { problem: "Redis answers, and delivers nothing on new connections either", sinceMs };
+    }
     if (this.#cutSinceMs !== undefined) return { problem: "Redis is not reached", sinceMs: this.#cutSinceMs };
     return undefined;
   }

@@ -63,9 +63,9 @@ export class RedisKeys {
     return `${this.prefix}{${tagOf(nodeId)}}d:${nodeId}`;
   }
 
-  /** Pub/sub channel of one node's loop-back probe. */
-  probe(token: string): string {
-    return `${this.prefix}{L}:probe:${token}`;
+  /** Pub/sub channels for the loop-back probes of one node: one in the slot of every partition, and of the keys of all. */
+  probes(token: string): readonly string[] {
+    return ["L", ...PARTITION_TAGS].map((tag) => `${this.prefix}{${tag}}b:${token}`);
   }
 
   /** Hash: the Redis run id that a channel's partition was written under, and its term. */

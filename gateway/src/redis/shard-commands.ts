@@ -67,6 +67,10 @@ export class ShardCommands implements CommandConnection {
     return this.#runId;
   }
 
+  reaches(): boolean {
+    return this.#available;
+  }
+
   serverOf(): ServerCommands {
     return this;
   }
@@ -222,6 +226,7 @@ export class ShardCommands implements CommandConnection {
     if (this.#lostLogged) this.#options.log.info(this.#fields(), "Redis is reachable again");
     this.#lostLogged = false;
     this.#options.onAvailable(true);
+    this.#options.onServer?.(() => true);
   }
 
   #lose(reason: string): void {

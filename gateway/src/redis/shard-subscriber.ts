@@ -5,9 +5,9 @@ import { keySlot } from "./key-slot.ts";
 import { type Redirect, redirectOf } from "./redirect.ts";
 import { redactedError } from "./redis-runtime.ts";
 import { describeTarget, type RedisTarget } from "./redis-topology.ts";
-import type { SubscriberConnection, SubscriberOptions } from "./subscriber-connection.ts";
+import type { SubscriberOptions } from "./subscriber-connection.ts";
 
-export interface ShardSubscriberOptions extends SubscriberOptions {
+export interface ShardSubscriberOptions extends Omit<SubscriberOptions, "probe"> {
   readonly target: RedisTarget;
   /** On a cluster: channels that this server does not hold any more. They are forgotten here. */
   readonly onMoved?: (channels: readonly string[], redirect: Redirect | undefined) => void;
@@ -29,7 +29,7 @@ interface Subscription {
 }
 
 /** The connection to one server that hears what is published there. */
-export class ShardSubscriber implements SubscriberConnection {
+export class ShardSubscriber {
   readonly #options: ShardSubscriberOptions;
   readonly #redis: Redis;
   readonly #subscriptions = new Map<string, Subscription>();
@@ -59,6 +59,10 @@ export class ShardSubscriber implements SubscriberConnection {
   /** Channels that Redis is told of, waiting ones and those about to be dropped included. */
   get size(): number {
     return this.#subscriptions.size;
+  }
+
+  hears(channel: string): boolean {
+    return this.#subscriptions.get(channel)?.acknowledged === true;
   }
 
   open(): void {
@@ -201,6 +205,7 @@ export class ShardSubscriber implements SubscriberConnection {
     for (const batch of this.#batchesOf(wanted)) {
       // One batch at a time is the bound.
       if (!(await this.#send(batch))) return this.#rebuildLater(connection);
+      this.#options.onHeard(batch.filter((channel) => this.hears(channel)));
     }
     if (this.#closed || connection !== this.#connection || this.#hasPending()) return;
     if (this.#lostLogged)

@@ -1,5 +1,17 @@
+import type { ProbeResult } from "./loopback-probe.ts";
 import type { RedisBounds } from "./redis-options.ts";
 import type { RedisRuntime } from "./redis-runtime.ts";
+
+export interface ProbeOptions {
+  /** One in every slot where channels can be; each connection uses one that it hears. */
+  readonly channels: readonly string[];
+  /** Silence after which a connection is probed, milliseconds. */
+  readonly intervalMs: number;
+  /** Publishes to a channel; resolves with the number of connections that Redis sent it to. Rejects when Redis cannot be reached. */
+  readonly send: (channel: string) => Promise<number>;
+  /** `server` is where the connection leads to. */
+  readonly onResult: (result: ProbeResult, server: string) => void;
+}
 
 export interface SubscriberOptions extends RedisRuntime {
   /** Shown by CLIENT LIST. */
@@ -11,6 +23,9 @@ export interface SubscriberOptions extends RedisRuntime {
   readonly onMessage: (channel: string, payload: Buffer) => void;
   /** True once every wanted channel is subscribed; false when some may miss what is published. */
   readonly onRestored: (restored: boolean) => void;
+  /** These are heard again: what was published to them meanwhile was missed. */
+  readonly onHeard: (channels: readonly string[]) => void;
+  readonly probe: ProbeOptions;
 }
 
 /** How a node hears publications: sharded pub/sub, the same commands with and without a cluster, one connection to every shard. */
@@ -23,7 +38,7 @@ export interface SubscriberConnection {
   subscribe(channel: string): Promise<void>;
   /** Nothing is delivered from now on; Redis is told a little later, unless the channel is wanted again by then. */
   unsubscribe(channel: string): void;
-  /** Drops the socket that this channel is heard on, and everything that Redis knows of it; subscriptions are made again on the next one. */
-  rebuild(channel: string): void;
+  /** Whether Redis has acknowledged that the channel is heard. */
+  hears(channel: string): boolean;
   close(): void;
 }
