@@ -12,6 +12,7 @@ const externalRedis = { type: "external", urlSecretRef: { name: "redis-url", key
 
 test.each([
   ["an external Redis", externalRedis],
+  ["an external cluster", { type: "external", cluster: { nodes: [{ host: "shard-0.example.com" }] } }],
   ["a managed Redis with Sentinel", { type: "managed", mode: "sentinel" }],
 ])("[RC17] durability of %s goes into the file where it is set, and nowhere else", async (_title, redis) => {
   const plain = new Given();
