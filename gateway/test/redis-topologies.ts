@@ -10,14 +10,14 @@ interface Login {
 /** How a gateway reaches a group that was started with these passwords. */
 export function sentinelTopology(
   { sentinels, masterName }: SentinelGroup,
-  { sentinelPassword, ...login }: Login & { readonly sentinelPassword?: string } = {},
+  { sentinelLogin = {}, ...login }: Login & { readonly sentinelLogin?: Login } = {},
 ): RedisTopology {
   return {
     mode: "sentinel",
     sentinels,
     masterName,
     login,
-    sentinelLogin: { ...(sentinelPassword !== undefined && { password: sentinelPassword }) },
+    sentinelLogin,
   };
 }
 
