@@ -1,8 +1,11 @@
 import { eventually, type RedisCluster, type RedisServer, startGateway, startRedisCluster } from "@belay/testkit";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { openRedisInboxes } from "../src/inbox/redis-inboxes.ts";
 import { keySlot } from "../src/redis/key-slot.ts";
 import { RedisKeys } from "../src/redis/redis-keys.ts";
 import { CheckedTraffic } from "./checked-traffic.ts";
+import { clusterTopology } from "./redis-topologies.ts";
+import { testRuntime } from "./redis-test-runtime.ts";
 
 /** One cluster for all tests: each is about another shard. */
 let cluster: RedisCluster;
@@ -103,13 +106,59 @@ test("[FN11] replicated on a cluster: a replica that is missing ends the epochs 
   await finish(scene);
 }, 90_000);
 
-test("[FN10] replicated on a cluster: a primary is killed under traffic: nothing that was acknowledged is lost, epochs live on, nobody is told", async () => {
+/** Messages to a user whose inbox is on that server, one after the other. */
+async function startInbox(primary: RedisServer): Promise<{ readonly check: () => Promise<void> }> {
+  const inboxes = openRedisInboxes({
+    url: clusterTopology(cluster),
+    prefix: "",
+    durability: () => "replicated",
+    ...testRuntime(),
+  });
+  onTestFinished(() => inboxes.close());
+  inboxes.start();
+  const user = await eventually("a user there", 10_000, async () => {
+    for (const each of CHANNELS) if ((await cluster.ownerOf(keys.inbox(each)[0])) === primary) return each;
+    return undefined;
+  });
+  const acknowledged: string[] = [];
+  const end = new AbortController();
+  onTestFinished(() => end.abort());
+  const sending = (async (): Promise<void> => {
+    for (let count = 1; !end.signal.aborted; count += 1) {
+      const text = String(count);
+      const sent = await inboxes
+        .send({ user, data: Buffer.from(text), size: 10_000, ttlMs: 60_000 })
+        .catch(() => false);
+      if (sent !== false) acknowledged.push(text);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  })();
+  await eventually("messages", 10_000, () => acknowledged.length > 10);
+  const check = async (): Promise<void> => {
+    const before = acknowledged.length;
+    await eventually("messages again", 20_000, () => acknowledged.length > before + 10);
+    end.abort();
+    await sending;
+    const stored: string[] = [];
+    for (let after = { offset: 0, epoch: "" }, hasMore = true; hasMore;) {
+      const page = await inboxes.read({ user, group: "", after });
+      stored.push(...page.messages.map(({ data }) => data.toString()));
+      ({ position: after, hasMore } = page);
+    }
+    expect(acknowledged.filter((text) => !stored.includes(text))).toEqual([]);
+    expect(stored).toEqual([...new Set(stored)].toSorted((a, b) => Number(a) - Number(b)));
+  };
+  return { check };
+}
+
+test("[FN10] [IBR7] replicated on a cluster: a primary is killed under traffic: nothing that was acknowledged is lost, epochs live on, nobody is told", async () => {
   const scene = await openScene();
   const { traffic, shards } = scene;
   const [, [primary, mine] = []] = shards;
   const channel = mine?.[0];
   if (primary === undefined || channel === undefined) throw new Error("no shard");
   await replicasCount(shards.flatMap(([, channels]) => channels));
+  const inbox = await startInbox(primary);
   const told = traffic.told;
   const key = keys.partitionTerm(channel);
   await primary.kill();
@@ -119,6 +168,7 @@ test("[FN10] replicated on a cluster: a primary is killed under traffic: nothing
   console.log(
     `flow ${flowMs} ms after the promotion, ${traffic.errors} publishes refused, slowest ${Math.round(traffic.slowestMs)} ms`,
   );
+  await inbox.check();
   await finish(scene);
   expect(traffic.told).toBe(told);
   await primary.start();
