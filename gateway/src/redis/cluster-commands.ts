@@ -30,6 +30,7 @@ export class ClusterCommands implements CommandConnection {
   readonly #view: ClusterView;
   readonly #shards = new Map<string, ShardCommands>();
   readonly #moves: SlotMoves | undefined;
+  #losses = 0;
   #isAvailable = false;
   #isClosed = false;
 
@@ -63,6 +64,10 @@ export class ClusterCommands implements CommandConnection {
   runIdOf(key: string): string {
     const owner = this.#view.table?.ownerOf(keySlot(key));
     return owner === undefined ? "" : (this.#shards.get(owner)?.runIdOf() ?? "");
+  }
+
+  get losses(): number {
+    return this.#losses;
   }
 
   reaches(key: string): boolean {
@@ -187,6 +192,7 @@ export class ClusterCommands implements CommandConnection {
         else this.#view.doubt();
         this.#report();
       },
+      onLoss: () => this.#lose(),
       onServer: () => this.#options.onServer?.((key) => this.#view.table?.ownerOf(keySlot(key)) === name),
     });
     this.#shards.set(name, shard);
@@ -203,8 +209,21 @@ export class ClusterCommands implements CommandConnection {
       shard.close();
       this.#shards.delete(name);
     }
+    if (this.#hasFailedOver(moved)) this.#lose();
     void this.#moves?.follow(moved);
     this.#report();
+  }
+
+  /** Whoever gave slots away and goes on has given all that was in them. */
+  #hasFailedOver(moved: readonly number[]): boolean {
+    const primaries = this.#view.table?.primaries;
+    const former = new Set(moved.map((slot) => this.#view.formerOwnerOf(slot)));
+    return [...former].some((name) => name !== undefined && primaries?.has(name) !== true);
+  }
+
+  #lose(): void {
+    this.#losses += 1;
+    this.#options.onLoss?.();
   }
 
   #report(): void {

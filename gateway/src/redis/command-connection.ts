@@ -43,6 +43,8 @@ export interface CommandOptions extends RedisRuntime {
   readonly onAvailable: (available: boolean) => void;
   /** Commands reach a server again, or for the first time; `holds` says whether a key is there. */
   readonly onServer?: (holds: (key: string) => boolean) => void;
+  /** A server is another process than before, or another one has taken its place: what was written there may be forgotten. */
+  readonly onLoss?: () => void;
   /**
    * The answer of INFO (server, replication, memory, stats), at each connect and once a second. Without it INFO is read at connects
    * only.
@@ -85,6 +87,8 @@ export interface CommandConnection {
    * BrokerUnavailableError where no server holds it.
    */
   serverOf(key: string, refusal?: unknown): ServerCommands;
+  /** How often `onLoss` was to be called so far. */
+  readonly losses: number;
   /** Whether commands reach the server that holds the key. */
   reaches(key: string): boolean;
   /** The keys are in one slot; the first decides where it goes. */

@@ -40,6 +40,7 @@ export class ShardCommands implements CommandConnection {
   #pingTimer: NodeJS.Timeout | undefined;
   #infoTimer: NodeJS.Timeout | undefined;
   #runId = "";
+  #losses = 0;
   /** Scripts that this server process has, as far as is known. */
   readonly #loaded = new Set<string>();
   #reason = "connection closed";
@@ -65,6 +66,10 @@ export class ShardCommands implements CommandConnection {
   /** One process has all keys: `<run id>:<replication id>`, as read last. */
   runIdOf(): string {
     return this.#runId;
+  }
+
+  get losses(): number {
+    return this.#losses;
   }
 
   reaches(): boolean {
@@ -198,7 +203,12 @@ export class ShardCommands implements CommandConnection {
 
   async #readInfo(): Promise<void> {
     const info = await this.#redis.info(...INFO_SECTIONS);
+    const [former] = this.#runId.split(":");
     this.#runId = runOf(info);
+    if (former !== "" && former !== this.#runId.split(":")[0]) {
+      this.#losses += 1;
+      this.#options.onLoss?.();
+    }
     this.#options.onInfo?.(info);
   }
 

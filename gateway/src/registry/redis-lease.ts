@@ -48,6 +48,9 @@ export class PodLease {
   #soon: Promise<void> | undefined;
   #awaited: readonly string[] = [];
   #awaitedUntilMs = Number.NEGATIVE_INFINITY;
+  /** `losses` of the connection when the last successful beat was sent. */
+  #losses = 0;
+  #doubtUntilMs = Number.NEGATIVE_INFINITY;
   /** Local time until which a pod may live that was in no table of this one. */
   #youngUntilMs = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
@@ -103,7 +106,7 @@ export class PodLease {
 
   /**
    * Pods to ask when entries may be missing; undefined while they are all there. After Redis lost data the pods known before are
-   * awaited too, until they are back or their leases would have ended.
+   * awaited too, until they are back or their leases would have ended; after a loss on another server of a cluster for as long.
    */
   get unsurePods(): readonly string[] | undefined {
     const complete = this.#table?.complete;
@@ -111,8 +114,14 @@ export class PodLease {
     const uids = new Set(live.map(({ podUid }) => podUid));
     const awaited = this.#awaited.filter((uid) => !uids.has(uid));
     const isAwaiting = awaited.length > 0 && this.#options.clock.nowMs() < this.#awaitedUntilMs;
-    const isSure = !isAwaiting && live.every(({ podUid, term }) => complete?.get(podUid) === term);
+    const isDoubted = this.#hasLost || this.#options.clock.nowMs() < this.#doubtUntilMs;
+    const isSure = !isAwaiting && !isDoubted && live.every(({ podUid, term }) => complete?.get(podUid) === term);
     return isSure ? undefined : [...uids, ...(isAwaiting ? awaited : [])];
+  }
+
+  /** A server of a cluster may have forgotten entries since the last beat. */
+  get #hasLost(): boolean {
+    return this.#options.commands.losses !== this.#losses;
   }
 
   /** Beats soon, together with whoever else wants it: many strangers must not be many beats. */
@@ -136,21 +145,30 @@ export class PodLease {
   async #beat(): Promise<void> {
     if (this.#stopped) return;
     const sentAtMs = this.#options.clock.nowMs();
+    const { losses } = this.#options.commands;
     try {
-      const table = await this.#send();
-      if (!this.#stopped) this.#accept(table, sentAtMs);
+      const table = await this.#send(losses !== this.#losses);
+      if (!this.#stopped) this.#accept(table, { sentAtMs, losses });
     } catch {
       // The connection logs the outage once; `held` tells what follows from it.
       this.#arm(RETRY_MS);
     }
   }
 
-  async #send(): Promise<BeatTable> {
+  async #send(hasLost: boolean): Promise<BeatTable> {
     const { commands, keys, podUid, revision, timing } = this.#options;
     const reply = await commands.run(
       BEAT_SCRIPT,
       [keys.pods, keys.dead, keys.calm, keys.complete],
-      [podUid, this.#term, revision, timing.deadAfterMs, timing.awayAfterMs, timing.graceMs, this.#table?.runId ?? ""],
+      [
+        podUid,
+        this.#term,
+        revision,
+        timing.deadAfterMs,
+        timing.awayAfterMs,
+        timing.graceMs,
+        hasLost ? "" : (this.#table?.runId ?? ""),
+      ],
     );
     const table = parseBeat(reply);
     if (table === undefined)
@@ -158,13 +176,17 @@ export class PodLease {
     return table;
   }
 
-  #accept(table: BeatTable, sentAtMs: number): void {
+  #accept(table: BeatTable, { sentAtMs, losses }: { readonly sentAtMs: number; readonly losses: number }): void {
     const isNew = table.term !== this.#term;
     if (isNew) this.#youngUntilMs = sentAtMs + this.#options.timing.deadAfterMs;
     if (isNew && this.#table !== undefined) {
       this.#awaited = this.#table.pods.map(({ podUid }) => podUid);
       this.#awaitedUntilMs = sentAtMs + this.#options.timing.deadAfterMs;
     }
+    // Their rows are on a server that has lost nothing: they look complete until they have seen it too.
+    if (losses !== this.#losses && table.runId === this.#table?.runId)
+      this.#doubtUntilMs = sentAtMs + this.#options.timing.deadAfterMs;
+    this.#losses = losses;
     this.#table = table;
     this.#beatAtMs = sentAtMs;
     this.#term = table.term;

@@ -88,6 +88,7 @@ class RedisRegistry implements Registry {
       name: "belay-registry",
       homeKey: this.#keys.pods,
       onAvailable: (available) => void (available && this.#lease.beat()),
+      onLoss: () => void this.#lease.beatSoon(),
     });
     const shared = { commands: this.#commands, keys: this.#keys };
     this.#lease = new PodLease({
