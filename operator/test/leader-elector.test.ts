@@ -1,8 +1,8 @@
-import { GuardedClient, LeaderElector, NotLeadingError, RESOURCES } from "@belay/operator/internal";
+import { type Clock, GuardedClient, LeaderElector, NotLeadingError, RESOURCES } from "@belay/operator/internal";
 import { FakeClock, MemoryKube } from "@belay/testkit";
 import { expect, test } from "vitest";
 
-function candidate(kube: MemoryKube, clock: FakeClock, identity: string) {
+function candidate(kube: MemoryKube, clock: Clock, identity: string) {
   const changes: string[] = [];
   let cut = false;
   const reach = (): MemoryKube => {
@@ -97,6 +97,33 @@ test("[LE3] the end of leading is told at the deadline, also while the renewal h
   kube.fault = () => undefined;
   hanging.resolve(undefined);
   await clock.advance(2_000);
+  expect(a.changes).toEqual(["leads 0", "stops 0", "leads 0"]);
+});
+
+test("[LE3] an end of leading that no timer could tell of is told with the renewal after it", async () => {
+  const [kube, clock] = [new MemoryKube(), new FakeClock()];
+  // The process stands still: time goes on, and no timer runs.
+  let stoodMs = 0;
+  const standing: Clock = {
+    nowMs: () => clock.nowMs() + stoodMs,
+    date: () => clock.date(),
+    after: (ms, call) => clock.after(ms, call),
+  };
+  const a = candidate(kube, standing, "a");
+  a.elector.start();
+  await clock.advance(1_000);
+  const seen: boolean[] = [];
+  kube.fault = (verb) => {
+    if (verb === "update" && stoodMs === 0) {
+      stoodMs = 4_800;
+      seen.push(a.elector.leading);
+    }
+    return undefined;
+  };
+  await clock.advance(1_000);
+  // Who asked in between did nothing, and has to be called again.
+  expect(seen).toEqual([false]);
+  expect(a.elector.leading).toBe(true);
   expect(a.changes).toEqual(["leads 0", "stops 0", "leads 0"]);
 });
 

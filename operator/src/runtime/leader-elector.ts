@@ -78,7 +78,10 @@ export class LeaderElector {
       const askedAtMs = clock.nowMs();
       try {
         // The lease counts from before the request: the server may have stored it as early as that.
-        if (await this.#acquireOrRenew()) this.#renewedAtMs = askedAtMs;
+        const isHeld = await this.#acquireOrRenew();
+        // Whoever asked since the deadline was told no, although a process that stood still ran no timer: they have to be called again.
+        this.#tellChange();
+        if (isHeld) this.#renewedAtMs = askedAtMs;
       } catch (error) {
         onError?.(error);
       }
