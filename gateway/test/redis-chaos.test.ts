@@ -1,11 +1,22 @@
-import { eventually, type RedisServer, SeededChance, startGateway, startRedis, TcpProxy } from "@belay/testkit";
+import {
+  callApi,
+  eventually,
+  type RedisServer,
+  type RunningGateway,
+  SeededChance,
+  startGateway,
+  startRedis,
+  TcpProxy,
+} from "@belay/testkit";
 import type { Redis } from "ioredis";
 import { expect, onTestFinished, test } from "vitest";
 import { CheckedTraffic } from "./checked-traffic.ts";
 import { clientOf } from "./redis-failover.ts";
 
 const CHANNELS = ["a", "b", "c"];
-const config = { channels: { unprefixed: { history: { size: 10_000, ttlSeconds: 300 } } } } as const;
+const config = { channels: { unprefixed: { history: { size: 10_000, ttlSeconds: 300 }, presence: true } } } as const;
+/** On each gateway two subscribers of each channel, one of them restless. */
+const MEMBERS = 4;
 /** Of seeds 1, 2, 3 …; more of them with BELAY_CHAOS_RUNS. */
 const RUNS = Number(process.env["BELAY_CHAOS_RUNS"] ?? 1);
 const STEPS = 14;
@@ -56,7 +67,13 @@ const DEEDS: Readonly<Record<string, (scene: Scene) => Promise<unknown>>> = {
   },
 };
 
-async function openScene(seed: number): Promise<{ scene: Scene; traffic: CheckedTraffic }> {
+interface Begun {
+  readonly scene: Scene;
+  readonly traffic: CheckedTraffic;
+  readonly gateways: readonly RunningGateway[];
+}
+
+async function openScene(seed: number): Promise<Begun> {
   const redis = await startRedis({ settings: ["--appendonly", "yes", "--appendfsync", "everysec"] });
   const proxies = [await TcpProxy.start(redis.port), await TcpProxy.start(redis.port)];
   const gateways = await Promise.all(
@@ -66,13 +83,13 @@ async function openScene(seed: number): Promise<{ scene: Scene; traffic: Checked
   );
   for (const gateway of gateways) onTestFinished(() => gateway[Symbol.asyncDispose]());
   const scene = { redis, client: clientOf(redis), proxies, chance: new SeededChance(seed) };
-  return { scene, traffic: await CheckedTraffic.start(gateways, CHANNELS, { isRestless: true }) };
+  return { scene, gateways, traffic: await CheckedTraffic.start(gateways, CHANNELS, { isRestless: true }) };
 }
 
 test.each(Array.from({ length: RUNS }, (_, index) => index + 1))(
   "[FT5] seed %i: Redis is killed, stopped, hung, flushed, cut off, wedged, and loses keys, at random under traffic: no socket closes, each sees the exact order or is told",
   async (seed) => {
-    const { scene, traffic } = await openScene(seed);
+    const { scene, traffic, gateways } = await openScene(seed);
     const done: string[] = [];
     for (let step = 0; step < STEPS; step += 1) {
       const name = scene.chance.pick(Object.keys(DEEDS));
@@ -90,6 +107,12 @@ test.each(Array.from({ length: RUNS }, (_, index) => index + 1))(
     await eventually("everybody is at the end", 15_000, () => traffic.isSettled);
     console.log(`${done.join(", ")}: ${traffic.errors} publishes refused, ${traffic.told} times told`);
     traffic.check();
+    const stats = CHANNELS.flatMap((channel) => gateways.map((gateway) => ({ channel, gateway })));
+    await eventually("everybody is present, and nobody else", 15_000, async () => {
+      const answers = stats.map(({ channel, gateway }) => callApi(gateway, "presence_stats", { channel }));
+      expect(await Promise.all(answers)).toEqual(stats.map(() => ({ result: { num_clients: MEMBERS, num_users: 1 } })));
+      return true;
+    });
     expect(traffic.told).toBeGreaterThan(0);
   },
   120_000,
