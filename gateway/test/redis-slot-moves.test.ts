@@ -32,10 +32,8 @@ async function knowsEverybody(cluster: RedisCluster, server: RedisServer, gatewa
   await eventually("gateways know the node", 10_000, async () => (await publishersAt(cluster, server)) === gateways);
 }
 
-async function openNode(cluster: RedisCluster, nodeId: string): Promise<BrokerNode> {
-  const node = new BrokerNode(
-    openRedisBroker({ url: clusterTopology(cluster), prefix: "t:", nodeId, ...testRuntime() }),
-  );
+async function openNode(cluster: RedisCluster, nodeId: string, runtime = testRuntime()): Promise<BrokerNode> {
+  const node = new BrokerNode(openRedisBroker({ url: clusterTopology(cluster), prefix: "t:", nodeId, ...runtime }));
   onTestFinished(() => node.broker.close());
   await node.start();
   await eventually("connected", 10_000, () => node.broker.connected);
@@ -105,7 +103,8 @@ test("[TP8] positions, idempotency keys and versions go on where a slot has move
 test("[TP9] a node that loses what was published after a slot came to it ends the epochs", async () => {
   const cluster = await startRedisCluster();
   const added = await cluster.addMaster();
-  const node = await openNode(cluster, "n");
+  const runtime = testRuntime();
+  const node = await openNode(cluster, "n", runtime);
   await knowsEverybody(cluster, added, 1);
   const first = await publish(node, "chat", "before");
   const name = nameOf("chat", "t:");
@@ -117,11 +116,14 @@ test("[TP9] a node that loses what was published after a slot came to it ends th
   await cluster.endMigration(slot, from, added);
   const second = await publish(node, "chat", "forgotten");
   expect(second).toEqual({ offset: 2, epoch: first.epoch });
+  expect(runtime.lines.join("\n")).toContain("its epochs go on");
+  expect(runtime.lines.join("\n")).not.toContain("its epochs end");
   await added.kill();
   await added.start();
   const third = await publish(node, "chat", "after");
   expect(third.epoch).not.toBe(first.epoch);
   expect(third.offset).toBe(1);
+  expect(runtime.lines.join("\n")).toContain("its epochs end");
 }, 60_000);
 
 test("[TP9] so does one that loses everything while the slot is on its way to it", async () => {

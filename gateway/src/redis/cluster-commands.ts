@@ -37,10 +37,11 @@ export class ClusterCommands implements CommandConnection {
   constructor(options: ClusterCommandsOptions) {
     this.#options = options;
     this.#view = new ClusterView({ ...options, onChange: (moved) => this.#onTable(moved) });
-    const { clock, runKeys: keys } = options;
+    const { clock, log, runKeys: keys } = options;
     if (keys === undefined) return;
     this.#moves = new SlotMoves({
       clock,
+      log,
       keys,
       shards: this.#shards,
       ownerOf: (slot) => this.#view.table?.ownerOf(slot),

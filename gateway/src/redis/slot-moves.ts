@@ -3,6 +3,7 @@ import type { Clock } from "../clock.ts";
 import type { BatchCommand, PartitionMoves } from "./command-connection.ts";
 import { keySlot } from "./key-slot.ts";
 import { adoptMoved, type MovesShard, type MoveQuestion, placeOf } from "./move-proof.ts";
+import type { RedisLog } from "./redis-runtime.ts";
 import { RunWitness } from "./run-witness.ts";
 
 interface BatchShard extends MovesShard {
@@ -11,6 +12,7 @@ interface BatchShard extends MovesShard {
 
 export interface SlotMovesOptions {
   readonly clock: Pick<Clock, "nowMs">;
+  readonly log: RedisLog;
   /** Hashes with `run` and `id`: the process and the history that they were written under. */
   readonly keys: readonly string[];
   /** By name, `host:port`. */
@@ -90,7 +92,9 @@ export class SlotMoves implements PartitionMoves {
     }
     this.#waits.delete(id);
     if (verdict === "moving") throw new BrokerUnavailableError("the channel's slot is on its way to another server");
-    return verdict === "adopted" ? "again" : "end";
+    if (verdict === "adopted") return "again";
+    this.#options.log.warn({ key, run }, "a partition was written by another Redis: its epochs end");
+    return "end";
   }
 
   close(): void {
@@ -165,7 +169,9 @@ export class SlotMoves implements PartitionMoves {
     // Only the process itself can say that it gave the slot away.
     if (there === undefined) return this.#areAllKnown() ? "impossible" : "unproved";
     if (here === undefined || here === there || !this.#areUnbroken(key, run)) return "unproved";
-    return (await adoptMoved(question, there, { here, place })) ? "adopted" : "unproved";
+    if (!(await adoptMoved(question, there, { here, place }))) return "unproved";
+    this.#options.log.info({ key, redis: place.name }, "a partition has moved as a whole: its epochs go on");
+    return "adopted";
   }
 
   #areAllKnown(): boolean {
