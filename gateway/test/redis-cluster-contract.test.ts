@@ -1,6 +1,16 @@
 import { openRedisBroker, openRedisRegistry, type RedisTopology } from "@belay/gateway/internal";
-import { brokerContract, inboxContract, type RedisCluster, registryContract, startRedisCluster } from "@belay/testkit";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import {
+  brokerContract,
+  BrokerNode,
+  eventually,
+  inboxContract,
+  type RedisCluster,
+  registryContract,
+  startRedisCluster,
+} from "@belay/testkit";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { keySlot } from "../src/redis/key-slot.ts";
+import { RedisKeys } from "../src/redis/redis-keys.ts";
 import { openRedisInboxes } from "../src/inbox/redis-inboxes.ts";
 import { documentedUser } from "./redis-rights.ts";
 import { clusterTopology } from "./redis-topologies.ts";
@@ -62,6 +72,31 @@ registryContract({
 
 stateContracts("Redis Cluster", () => url);
 
-test("[FT3] the documented rights were enough for all of this", async () => {
+test("[FT3] the documented rights are enough while a slot moves, and were for all of this", async () => {
+  const added = await cluster.addMaster();
+  await cluster.call(added, "ACL", "SETUSER", ...(await documentedUser("belay-secret")));
+  const node = await new BrokerNode(
+    openRedisBroker({ url, prefix: "belay:", nodeId: "mover", ...testRuntime() }),
+  ).start();
+  onTestFinished(() => node.broker.close());
+  await eventually("connected", 10_000, () => node.broker.connected);
+  const place = { channel: "moving", history: { size: 10, ttlMs: 60_000 } };
+  const publish = (text: string): Promise<unknown> =>
+    eventually(text, 10_000, () =>
+      node.broker.publish({ ...place, data: Buffer.from(text) }).then(
+        ({ position }) => position,
+        () => undefined,
+      ),
+    );
+  await node.broker.subscribe("moving");
+  const before = await publish("before");
+  const name = new RedisKeys("belay:").publications("moving");
+  const slot = keySlot(name);
+  const from = await cluster.ownerOf(name);
+  await cluster.beginMigration(slot, from, added);
+  await cluster.moveKeys(slot, from, added);
+  await publish("moved");
+  await cluster.endMigration(slot, from, added);
+  expect(await publish("ended")).toEqual({ ...(before as object), offset: 3 });
   for (const server of cluster.servers) expect(await cluster.call(server, "ACL", "LOG")).toBe("");
 });
