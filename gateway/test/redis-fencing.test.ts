@@ -173,6 +173,28 @@ test("[FN5] replicated: a failover under traffic loses nothing that was acknowle
   for (const heard of there.of("chat").slice(1)) expect(stored.get(heard.data.toString())).toBe(heard.offset);
 });
 
+test("[FN4] replicated: a publication that was lost while it waited is not acknowledged, and who reads on is told", async () => {
+  const rig = await openFailoverRig();
+  const node = await openNode(rig.url, replicated);
+  await replicaCounts(rig, node);
+  const before = await publish(node, "before");
+  const [replica, client] = [at(rig.replicas, 0), rig.client(rig.primary)];
+  // Whether the oldest of what waits is gone, or all of it, or only that which came first.
+  for (const lose of [() => client.del(keys.awaited("chat")), () => client.xtrim(keys.awaited("chat"), "MAXLEN", 1)]) {
+    const { epoch } = await publish(node, "kept");
+    replica.pause();
+    const waiting = Promise.allSettled([publish(node, "a"), publish(node, "b")]);
+    await eventually("they wait", 5_000, async () => (await client.xlen(keys.awaited("chat"))) === 2);
+    await lose();
+    replica.resume();
+    const outcomes = await waiting;
+    expect(outcomes[0]).toMatchObject({ status: "rejected", reason: expect.any(BrokerUnavailableError) });
+    const after = await publishOnceBack(node, "after");
+    expect(after.epoch).not.toBe(epoch);
+    expect(await isRecovered(node, { offset: before.offset, epoch })).toBe(false);
+  }
+});
+
 test("[FN14] replicated: a replica that pauses for a moment costs no epoch, one that hangs is left out", async () => {
   const rig = await openFailoverRig();
   let late = 0;

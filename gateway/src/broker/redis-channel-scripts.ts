@@ -51,13 +51,14 @@ return {offset, epoch, redis.call('SPUBLISH', ARGV[8], bytes), '', time[1] .. ms
  * caller names. Only where the run is the one that the caller has had since before it asked them.
  *
  * ARGV  8 pub/sub channel   9 newest offset to announce   10 epoch that it is of
- * Reply `done`; `wait`: a replica is missing; `lost`: the channel has another epoch now. And the epoch.
+ * Reply `done`; `wait`: a replica is missing; `lost`: the channel has another epoch now, because what waited is gone too. And the epoch.
  */
 export const ANNOUNCE_SCRIPT: RedisScript = channelScript(`${PLACE}
 if isStale then return {'wait', ''} end
 if epoch ~= ARGV[10] then return {'lost', epoch} end
-announce(ARGV[9], ARGV[8])
-return {'done', epoch}
+if announce(ARGV[9], ARGV[8]) then return {'done', epoch} end
+beginEpoch()
+return {'lost', epoch}
 `);
 
 /**

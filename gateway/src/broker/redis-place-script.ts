@@ -21,8 +21,8 @@
  *         `end`: its term ends then
  *       7 how many keys stand behind the last argument; KEYS has the first one only then: the slot is on its way here, and not before
  *         everything has come may a key that is missing be taken for one that never was
- * Leaves keys, epoch, top (offset of the newest publication), isNew, isStale (the caller's idea of the run is not that of the partition) and
- * announce. Replies `wait` where a patient caller has to, and `foreign` with the run of the other process, empty for
+ * Leaves keys, epoch, top (offset of the newest publication), isNew, isStale (the caller's idea of the run is not that of the partition),
+ * beginEpoch, and announce, which is false where something that waited is gone. Replies `wait` where a patient caller has to, and `foreign` with the run of the other process, empty for
  * none, where it holds.
  */
 export const PLACE = `
@@ -82,19 +82,23 @@ if ARGV[5] ~= '' and not isStale and replicas and replicas ~= ARGV[5] then
   end
   if replicas ~= ARGV[5] then redis.call('HSET', keys[1], 's', ARGV[5]) end
 end
-local meta = redis.call('HMGET', keys[2], 'e', 'o', 'n')
-local epoch, top = meta[1], tonumber(meta[2])
-local isNew = not epoch or not top or meta[3] ~= term
-if isNew then
+local meta = redis.call('HMGET', keys[2], 'e', 'o', 'n', 'a')
+local epoch, top, announced = meta[1], tonumber(meta[2]), tonumber(meta[4])
+local function beginEpoch()
   for index = 2, 4 do redis.call('DEL', keys[index]) end
-  epoch, top = ARGV[2], 0
+  epoch, top, announced = ARGV[2], 0, ARGV[4] ~= 'fast' and 0 or nil
   redis.call('HSET', keys[2], 'e', epoch, 'o', 0, 'n', term)
+  if announced then redis.call('HSET', keys[2], 'a', 0) end
   redis.call('PEXPIRE', keys[2], ARGV[3])
-else
-  redis.call('PEXPIRE', keys[2], ARGV[3], 'GT')
 end
+local isNew = not epoch or not top or meta[3] ~= term
+if isNew then beginEpoch() else redis.call('PEXPIRE', keys[2], ARGV[3], 'GT') end
 local function announce(last, channel)
   for _, entry in ipairs(redis.call('XRANGE', keys[4], '-', last)) do
+    if announced then
+      announced = announced + 1
+      if tonumber(string.match(entry[1], '^%d+')) ~= announced then return false end
+    end
     local bytes, keep, ttl = entry[2][2], entry[2][4], entry[2][6]
     if keep ~= '0' then
       redis.call('XADD', keys[3], 'MAXLEN', keep, entry[1], 'p', bytes)
@@ -104,5 +108,8 @@ local function announce(last, channel)
     redis.call('SPUBLISH', channel, bytes)
   end
   if redis.call('XLEN', keys[4]) == 0 then redis.call('DEL', keys[4]) end
+  if not announced then return true end
+  redis.call('HSET', keys[2], 'a', announced)
+  return last == '+' or announced >= tonumber(last)
 end
 `;
