@@ -187,8 +187,8 @@ test("[FN4] replicated: a publication that was lost while it waited is not ackno
     await eventually("they wait", 5_000, async () => (await client.xlen(keys.awaited("chat"))) === 2);
     await lose();
     replica.resume();
-    const outcomes = await waiting;
-    expect(outcomes[0]).toMatchObject({ status: "rejected", reason: expect.any(BrokerUnavailableError) });
+    const [first] = await waiting;
+    expect(first?.status === "rejected" && first.reason).toBeInstanceOf(BrokerUnavailableError);
     const after = await publishOnceBack(node, "after");
     expect(after.epoch).not.toBe(epoch);
     expect(await isRecovered(node, { offset: before.offset, epoch })).toBe(false);
