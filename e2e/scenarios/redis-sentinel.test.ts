@@ -31,7 +31,7 @@ test("Sentinel from one object: the primary is killed, sockets stay, delivery fl
   await given.realtimeCluster(ns, "chat", {
     replicas: 2,
     auth: { anonymous: true },
-    redis: { type: "managed", mode: "sentinel" },
+    redis: { type: "managed", mode: "sentinel", durability: "replicated" },
   });
   const { url } = await given.readyCluster(ns, "chat", 90_000);
   await eventuallyTrue("all of Redis is there", { withinMs: 60_000 }, async () => {
