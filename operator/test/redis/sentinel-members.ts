@@ -149,12 +149,16 @@ export class Members {
     return (await node.ask("ROLE"))[0] ?? "";
   }
 
-  /** Sets a key on the primary and waits until the replicas have it: what they lack is gone with the primary. */
+  /**
+   * Sets a key on the primary and waits until the replicas have it, in their files too where they keep some: what they lack is gone
+   * with the primary. A replica that has just synchronised writes its file anew first.
+   */
   async store(primary: Member, key: string, value: string): Promise<void> {
     await primary.ask("SET", key, value);
     await eventually("all have it", 20_000, async () => {
       const values = await Promise.all(this.nodes.map((node) => node.ask("GET", key)));
-      return values.every(([stored]) => stored === value);
+      const files = await Promise.all(this.nodes.map(hasWrittenAll));
+      return values.every(([stored]) => stored === value) && files.every(Boolean);
     });
   }
 
@@ -172,6 +176,14 @@ export class Members {
       return named.every(([, port]) => port === String(primary.port)) ? primary : undefined;
     });
   }
+}
+
+async function hasWrittenAll(node: Member): Promise<boolean> {
+  const lines = new Set((await node.ask("INFO", "persistence")).map((line) => line.trim()));
+  if (lines.has("aof_enabled:0")) return true;
+  return ["aof_rewrite_in_progress:0", "aof_rewrite_scheduled:0", "aof_buffer_length:0"].every((line) =>
+    lines.has(line),
+  );
 }
 
 /** Ended with the test. */
