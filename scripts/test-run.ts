@@ -29,7 +29,7 @@ interface Stage {
 }
 
 /** A stage that takes longer hangs: it is better to fail than to be ended by a build server, which shows nothing. */
-const LIMIT_MINUTES = 25;
+const LIMIT_MINUTES = 40;
 
 /** Runs one stage; its output passes through, closing lines are counted. Resolves to what it printed. */
 async function stage({
