@@ -73,18 +73,18 @@ test("[RT8] a version that is too old means a new list, also of what was deleted
   expect(it.store.list().map(({ metadata }) => metadata.name)).toEqual(["later"]);
 });
 
-test("[RT9] while the server is away tries become rare, capped at 30 s, and never end", async () => {
+test("[RT9] while the server is away tries become rare, capped at 10 s, and never end", async () => {
   await using it = await follow();
   it.kube.fault = () => new TypeError("fetch failed");
   it.kube.cutWatches();
   await it.clock.advance(3_600_000);
   const pauses = it.restarts.map(({ inMs }) => inMs);
   expect(pauses.slice(0, 4)).toEqual([375, 750, 1_500, 3_000]);
-  expect(Math.max(...pauses)).toBe(22_500);
-  expect(pauses.length).toBeLessThan(200);
+  expect(Math.max(...pauses)).toBe(7_500);
+  expect(pauses.length).toBeLessThan(500);
   it.kube.fault = () => undefined;
   await it.kube.create(RESOURCES.configMaps, configMap("back", "1"));
-  await it.clock.advance(30_000);
+  await it.clock.advance(10_000);
   expect(it.store.get("ns", "back")).toBeDefined();
 });
 

@@ -4,7 +4,8 @@ import { backoffMs } from "./backoff.ts";
 import type { Store } from "./store.ts";
 
 const pageSize = 500;
-const restart = { baseMs: 500, capMs: 30_000 };
+/** The cap is most of what an outage costs beyond its end; a dozen reflectors that ask every 10 s are no load. */
+const restart = { baseMs: 500, capMs: 10_000 };
 /** The server ends a watch after this long, spread by half, so that a restart of many does not come at once. */
 const watchSeconds = 300;
 const endedAtOnceMs = 1_000;
