@@ -1,17 +1,6 @@
 import type { Received, TestClient } from "@belay/testkit";
 import assert from "node:assert/strict";
-
-interface Publication {
-  readonly offset: number;
-  readonly data: number;
-}
-
-interface SubscribeResult {
-  readonly epoch: string;
-  readonly offset?: number;
-  readonly recovered?: boolean;
-  readonly publications?: readonly Publication[];
-}
+import type { Publication, SubscribeResult } from "./numbered-publication.ts";
 
 /** What a subscriber saw, in order; `told`: it heard that something may be missing. */
 export type Seen = number | "told";

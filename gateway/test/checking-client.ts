@@ -1,17 +1,6 @@
 import { once } from "node:events";
 import { WebSocket } from "ws";
-
-interface Publication {
-  readonly offset: number;
-  readonly data: number;
-}
-
-interface SubscribeResult {
-  readonly epoch: string;
-  readonly offset?: number;
-  readonly recovered?: boolean;
-  readonly publications?: readonly Publication[];
-}
+import type { Publication, SubscribeResult } from "./numbered-publication.ts";
 
 interface Line {
   readonly id?: number;

@@ -1,21 +1,12 @@
-import { openRedisBroker, openRedisRegistry, type RedisTopology } from "@belay/gateway/internal";
-import {
-  brokerContract,
-  BrokerNode,
-  eventually,
-  inboxContract,
-  type RedisCluster,
-  registryContract,
-  startRedisCluster,
-} from "@belay/testkit";
+import { openRedisBroker, type RedisTopology } from "@belay/gateway/internal";
+import { BrokerNode, eventually, type RedisCluster, startRedisCluster } from "@belay/testkit";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { keySlot } from "../src/redis/key-slot.ts";
 import { RedisKeys } from "../src/redis/redis-keys.ts";
-import { openRedisInboxes } from "../src/inbox/redis-inboxes.ts";
 import { documentedUser } from "./redis-rights.ts";
 import { clusterTopology } from "./redis-topologies.ts";
 import { testRuntime } from "./redis-test-runtime.ts";
-import { stateContracts } from "./state-contracts.ts";
+import { sharedRedisContracts } from "./shared-redis-contracts.ts";
 
 let cluster: RedisCluster;
 let url: RedisTopology;
@@ -28,49 +19,11 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => cluster[Symbol.asyncDispose]());
 
-/** All contracts share one cluster: it takes seconds to start. */
-const nothing = { [Symbol.asyncDispose]: () => Promise.resolve() };
-
-brokerContract({
+sharedRedisContracts({
   name: "Redis Cluster",
-  nodes: 2,
-  openMedium: async () => ({
-    open: (nodeId = "") => openRedisBroker({ url, prefix: "belay:", nodeId, ...testRuntime() }),
-    ...nothing,
-  }),
+  replicatedName: "Redis Cluster, replicated without replicas",
+  url: () => url,
 });
-
-brokerContract({
-  name: "Redis Cluster, replicated without replicas",
-  nodes: 2,
-  openMedium: async () => ({
-    open: (nodeId = "") =>
-      openRedisBroker({ url, prefix: "belay:replicated:", nodeId, durability: () => "replicated", ...testRuntime() }),
-    ...nothing,
-  }),
-});
-
-inboxContract({
-  name: "Redis Cluster, replicated without replicas",
-  nodes: 2,
-  openMedium: async () => ({
-    open: () =>
-      openRedisInboxes({ url, prefix: "belay:replicated:", durability: () => "replicated", ...testRuntime() }),
-    ...nothing,
-  }),
-});
-
-registryContract({
-  name: "Redis Cluster",
-  nodes: 2,
-  openMedium: async () => ({
-    open: (podUid, revision) =>
-      openRedisRegistry({ url, prefix: "belay:", podUid, revision, timing: { beatIntervalMs: 300 }, ...testRuntime() }),
-    ...nothing,
-  }),
-});
-
-stateContracts("Redis Cluster", () => url);
 
 test("[FT3] the documented rights are enough while a slot moves, and were for all of this", async () => {
   const added = await cluster.addMaster();

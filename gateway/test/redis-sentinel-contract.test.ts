@@ -1,18 +1,10 @@
-import { openRedisBroker, openRedisRegistry, type RedisTopology } from "@belay/gateway/internal";
-import {
-  brokerContract,
-  inboxContract,
-  registryContract,
-  type SentinelGroup,
-  startSentinelGroup,
-} from "@belay/testkit";
+import type { RedisTopology } from "@belay/gateway/internal";
+import { type SentinelGroup, startSentinelGroup } from "@belay/testkit";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { openRedisInboxes } from "../src/inbox/redis-inboxes.ts";
 import { documentedSentinelUser, documentedUser } from "./redis-rights.ts";
 import { sentinelTopology } from "./redis-topologies.ts";
-import { testRuntime } from "./redis-test-runtime.ts";
-import { stateContracts } from "./state-contracts.ts";
+import { sharedRedisContracts } from "./shared-redis-contracts.ts";
 
 let group: SentinelGroup;
 let url: RedisTopology;
@@ -41,56 +33,11 @@ async function callSentinel({ port }: { readonly port: number }, ...args: readon
   }
 }
 
-/** All contracts share one group: it takes seconds to start. */
-const nothing = { [Symbol.asyncDispose]: () => Promise.resolve() };
-
-brokerContract({
+sharedRedisContracts({
   name: "Redis with sentinels",
-  nodes: 2,
-  openMedium: async () => ({
-    open: (nodeId = "") => openRedisBroker({ url, prefix: "belay:", nodeId, ...testRuntime() }),
-    ...nothing,
-  }),
+  replicatedName: "Redis with sentinels, replicated",
+  url: () => url,
 });
-
-brokerContract({
-  name: "Redis with sentinels, replicated",
-  nodes: 2,
-  openMedium: async () => ({
-    open: (nodeId = "") =>
-      openRedisBroker({ url, prefix: "belay:replicated:", nodeId, durability: () => "replicated", ...testRuntime() }),
-    ...nothing,
-  }),
-});
-
-inboxContract({
-  name: "Redis with sentinels, replicated",
-  nodes: 2,
-  openMedium: async () => ({
-    open: () =>
-      openRedisInboxes({ url, prefix: "belay:replicated:", durability: () => "replicated", ...testRuntime() }),
-    ...nothing,
-  }),
-});
-
-registryContract({
-  name: "Redis with sentinels",
-  nodes: 2,
-  openMedium: async () => ({
-    open: (podUid, revision) =>
-      openRedisRegistry({
-        url,
-        prefix: "belay:",
-        podUid,
-        revision,
-        timing: { beatIntervalMs: 300 },
-        ...testRuntime(),
-      }),
-    ...nothing,
-  }),
-});
-
-stateContracts("Redis with sentinels", () => url);
 
 test("[FT3] the documented rights were enough for all of this", async () => {
   for (const server of group.servers) expect(await group.call(server, "ACL", "LOG")).toBe("");
