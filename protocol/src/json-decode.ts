@@ -1,20 +1,10 @@
-import {
-  entriesOf,
-  FieldProblem,
-  type Fields,
-  flagOf,
-  integerOf,
-  isFields,
-  objectOf,
-  textOf,
-  textsOf,
-} from "./json-fields.ts";
+import { connectExtensions, publishKey } from "./json-extensions.ts";
+import { entriesOf, FieldProblem, type Fields, flagOf, integerOf, isFields, textOf, textsOf } from "./json-fields.ts";
 import { isDeeperThan, rawMember, rawMembers, withoutNewlines } from "./json-scan.ts";
 import { MAX_COMMAND_ID, MAX_COMMANDS_PER_FRAME, MAX_NESTING } from "./limits.ts";
 import type {
   Command,
   ConnectCommand,
-  ConnectExtensions,
   DecodedFrame,
   EmulationRequest,
   FilterNode,
@@ -172,16 +162,6 @@ function decodeConnect({ id, body, line }: CommandParts): ConnectCommand {
   };
 }
 
-/** What is in it beside known extensions is for other servers. */
-function connectExtensions(body: Fields): ConnectExtensions | undefined {
-  const belay = objectOf(body, "belay");
-  const inbox = belay && objectOf(belay, "inbox");
-  if (inbox === undefined) return undefined;
-  return {
-    inbox: { group: textOf(inbox, "group"), epoch: textOf(inbox, "epoch"), offset: integerOf(inbox, "offset") },
-  };
-}
-
 function decodeSubscribe({ id, body, line }: CommandParts): Command {
   return { kind: "subscribe", id, channel: textOf(body, "channel"), ...subscribeRequest(body, line, ["subscribe"]) };
 }
@@ -227,7 +207,8 @@ function decodePublish({ id, body, line }: CommandParts): Command {
   // Other kinds may come without data, and are refused as a whole (CMD8).
   if (type !== 0) return { kind: "publish", id, channel, data: data ?? NO_DATA, type };
   if (data === undefined) throw new FieldProblem("data", "there");
-  return { kind: "publish", id, channel, data };
+  const key = publishKey(body);
+  return { kind: "publish", id, channel, data, ...(key !== undefined && { key }) };
 }
 
 function decodeHistory({ id, body }: CommandParts): HistoryCommand {

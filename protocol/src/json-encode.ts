@@ -1,4 +1,15 @@
-import type { ClientInfo, ConnectResult, Payload, Publication, Push, Reply, SubscribeResult } from "./messages.ts";
+import type {
+  ClientInfo,
+  ConnectResult,
+  ExtensionPush,
+  Payload,
+  Publication,
+  Push,
+  Reply,
+  SubscribeResult,
+} from "./messages.ts";
+
+import { extensionPush, grantedExtensions } from "./json-extensions.ts";
 
 /** Replies and pushes as JSON text, one line each. Payloads are spliced in as they came, never parsed. */
 
@@ -20,7 +31,7 @@ export function encodeJsonReply(reply: Reply): Uint8Array {
 }
 
 export function encodeJsonPush(push: Push): Uint8Array {
-  return bytes.encode(`{"push":${push.kind === "inbox" ? inboxMessage(push) : pushBody(push)}}`);
+  return bytes.encode(`{"push":${pushText(push)}}`);
 }
 
 /** What stands before `data` in a publication's line, ready to be shared by every publication of the channel. */
@@ -74,7 +85,13 @@ function inboxMessage({ publication, epoch }: Extract<Push, { kind: "inbox" }>):
   return `{"pub":${publicationText(publication)},"belay":{"inbox":{"epoch":${JSON.stringify(epoch)}}}}`;
 }
 
-function pushBody(push: Exclude<Push, { kind: "inbox" }>): string {
+function pushText(push: Push): string {
+  if (push.kind === "inbox") return inboxMessage(push);
+  if (push.kind === "goaway" || push.kind === "goaway_cancel" || push.kind === "window") return extensionPush(push);
+  return pushBody(push);
+}
+
+function pushBody(push: Exclude<Push, ExtensionPush | { kind: "inbox" }>): string {
   switch (push.kind) {
     case "publication":
       return `{"channel":${JSON.stringify(push.channel)},"pub":${publicationText(push.publication, push.isDeltaStream)}}`;
@@ -96,12 +113,13 @@ function pushBody(push: Exclude<Push, { kind: "inbox" }>): string {
   }
 }
 
-function connectResult({ data, subs, ...rest }: ConnectResult): string {
+function connectResult({ data, subs, belay, ...rest }: ConnectResult): string {
   const entries = [...(subs ?? [])].map(([channel, result]) => `${JSON.stringify(channel)}:${subscribeResult(result)}`);
   return object([
     ...plain(rest),
     ["data", raw(data)],
     ["subs", entries.length === 0 ? undefined : `{${entries.join(",")}}`],
+    ["belay", grantedExtensions(belay)],
   ]);
 }
 

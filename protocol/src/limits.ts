@@ -12,3 +12,12 @@ export const MAX_COMMAND_ID = 0xffff_ffff;
 export const MAX_REPLIES_PER_FRAME = 16;
 /** Bytes the server joins in one frame (ORD4); a single larger reply goes alone. */
 export const MAX_REPLY_FRAME_BYTES = 65_536;
+/** Channels that a handover names, in connect and in the barrier (LIM24); 64 KiB of a frame hold about as many. */
+export const MAX_POSITIONS = 1024;
+/** Characters of a session's name and of its secret (LIM24). */
+export const MAX_SESSION_LENGTH = 128;
+/** Characters of a publication's key (KEY1). */
+export const MAX_PUBLISH_KEY_LENGTH = 64;
+
+/** LIM24 in words, as the refusal says it. */
+export const CONTINUATION_RULE: string = `at most ${MAX_POSITIONS} positions and texts of ${MAX_SESSION_LENGTH} characters`;

@@ -4,14 +4,14 @@
  * client sent. Absent means the field's empty value on the wire.
  */
 
+import type { ConnectExtensions, ExtensionPush, GrantedExtensions } from "./extensions.ts";
+import type { StreamPosition } from "./stream-position.ts";
+
+export type * from "./extensions.ts";
+export type { StreamPosition } from "./stream-position.ts";
+
 /** Bytes that pass through unread. */
 export type Payload = Uint8Array;
-
-/** A place in a channel's order. */
-export interface StreamPosition {
-  readonly offset: number;
-  readonly epoch: string;
-}
 
 // ---- Commands ----
 
@@ -64,17 +64,6 @@ export interface ConnectCommand {
   readonly belay?: ConnectExtensions;
 }
 
-/** Extensions of the protocol that a client asks for, in the field `belay`. */
-export interface ConnectExtensions {
-  readonly inbox?: InboxRequest;
-}
-
-/** Asks for the inbox of the connection's user. */
-export interface InboxRequest extends StreamPosition {
-  /** Devices that read as one; empty for the user's default group. The position is the place up to which the client has everything. */
-  readonly group: string;
-}
-
 export interface SubscribeCommand extends SubscribeRequest {
   readonly kind: "subscribe";
   readonly id: number;
@@ -95,6 +84,8 @@ export interface PublishCommand {
   readonly data: Payload;
   /** Kind of publication; absent or 0 is an ordinary one, everything else is refused with 108. */
   readonly type?: number;
+  /** Names the publication, so that it is made once (KEY1). */
+  readonly key?: string;
 }
 
 export interface PresenceCommand {
@@ -223,18 +214,6 @@ export interface ConnectResult {
   readonly belay?: GrantedExtensions;
 }
 
-/** Extensions that are granted; one that is missing is not. */
-export interface GrantedExtensions {
-  readonly inbox?: InboxResult;
-}
-
-/** The place behind which messages follow. */
-export interface InboxResult extends StreamPosition {
-  readonly group: string;
-  /** Messages were dropped before this group acknowledged them. */
-  readonly lost?: boolean;
-}
-
 export interface RefreshResult {
   readonly client: string;
   readonly version: string;
@@ -292,7 +271,8 @@ export type Push =
   | { readonly kind: "message"; readonly data: Payload }
   | { readonly kind: "connect"; readonly result: ConnectResult }
   | { readonly kind: "disconnect"; readonly code: number; readonly reason: string; readonly reconnect: boolean }
-  | { readonly kind: "refresh"; readonly expires: boolean; readonly ttl: number };
+  | { readonly kind: "refresh"; readonly expires: boolean; readonly ttl: number }
+  | ExtensionPush;
 
 // ---- Frames ----
 

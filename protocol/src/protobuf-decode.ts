@@ -2,17 +2,16 @@ import { MAX_COMMANDS_PER_FRAME, MAX_NESTING } from "./limits.ts";
 import type {
   Command,
   ConnectCommand,
-  ConnectExtensions,
   DecodedFrame,
   EmulationRequest,
   FilterNode,
   HistoryCommand,
-  InboxRequest,
   Payload,
   StreamPosition,
   SubscribeCommand,
   SubscribeRequest,
 } from "./messages.ts";
+import { EXTENSIONS_FIELD, readConnectExtensions, readPublishKey } from "./protobuf-extensions.ts";
 import { type FieldTable, ProtobufReader, WireProblem } from "./protobuf-wire.ts";
 
 /** Field numbers are those of client.proto, the contract in words. */
@@ -129,23 +128,10 @@ const CONNECT: FieldTable<ConnectDraft> = {
     const { key, value } = reader.nested(type).message({ key: "", value: "" }, TEXT_ENTRY);
     headers.set(key, value);
   },
-  1000: (draft, reader, type) => {
-    const { inbox } = reader.nested(type).message<Draft<ConnectExtensions>>({}, EXTENSIONS);
-    if (inbox !== undefined) draft.belay = { inbox };
+  [EXTENSIONS_FIELD]: (draft, reader, type) => {
+    const asked = readConnectExtensions(reader.nested(type));
+    if (asked !== undefined) draft.belay = asked;
   },
-};
-
-const EXTENSIONS: FieldTable<Draft<ConnectExtensions>> = {
-  1: (draft, reader, type) =>
-    void (draft.inbox = reader
-      .nested(type)
-      .message<Required<Draft<InboxRequest>>>({ group: "", epoch: "", offset: 0 }, INBOX)),
-};
-
-const INBOX: FieldTable<Required<Draft<InboxRequest>>> = {
-  1: (draft, reader, type) => void (draft.group = reader.string(type)),
-  2: (draft, reader, type) => void (draft.epoch = reader.string(type)),
-  3: (draft, reader, type) => void (draft.offset = reader.uint64(type)),
 };
 
 /** One entry of a map whose values are messages. */
@@ -218,20 +204,23 @@ function readChannel(reader: ProtobufReader): string {
 interface PublishDraft extends ChannelDraft {
   data: Payload | undefined;
   type: number;
+  key?: string | undefined;
 }
 
 const PUBLISH: FieldTable<PublishDraft> = {
   1: (draft, reader, type) => void (draft.channel = reader.string(type)),
   2: (draft, reader, type) => void (draft.data = reader.bytes(type)),
   3: (draft, reader, type) => void (draft.type = reader.int32(type)),
+  [EXTENSIONS_FIELD]: (draft, reader, type) => void (draft.key = readPublishKey(reader.nested(type))),
 };
 
 function readPublish(reader: ProtobufReader, id: number): Command {
-  const { channel, data, type } = reader.message<PublishDraft>({ channel: "", data: undefined, type: 0 }, PUBLISH);
+  const draft: PublishDraft = { channel: "", data: undefined, type: 0 };
+  const { channel, data, type, key } = reader.message(draft, PUBLISH);
   // Other kinds may come without data, and are refused as a whole (CMD8).
   if (type !== 0) return { kind: "publish", id, channel, data: data ?? NO_DATA, type };
   if (data === undefined) throw new WireProblem("CMD4", "data must be there");
-  return { kind: "publish", id, channel, data };
+  return { kind: "publish", id, channel, data, ...(key !== undefined && { key }) };
 }
 
 interface HistoryDraft extends ChannelDraft {

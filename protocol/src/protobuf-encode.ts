@@ -2,12 +2,14 @@ import type {
   ClientInfo,
   ConnectResult,
   ErrorReply,
+  ExtensionPush,
   HistoryResult,
   Publication,
   Push,
   Reply,
   SubscribeResult,
 } from "./messages.ts";
+import { EXTENSIONS_FIELD, writeExtensionPush, writeGrantedExtensions } from "./protobuf-extensions.ts";
 import { ProtobufWriter } from "./protobuf-wire.ts";
 
 /** Replies and pushes as Protobuf messages, each with its length before it. Field numbers are those of client.proto. */
@@ -27,7 +29,10 @@ const FIELD_OF_REPLY: Readonly<Record<Reply["kind"], number>> = {
   sub_refresh: 15,
 };
 
-const FIELD_OF_PUSH: Readonly<Record<Push["kind"], number>> = {
+/** Extensions that stand alone have a field in `belay` only. */
+type ContractPush = Exclude<Push, ExtensionPush>;
+
+const FIELD_OF_PUSH: Readonly<Record<ContractPush["kind"], number>> = {
   publication: 4,
   inbox: 4,
   join: 5,
@@ -40,19 +45,26 @@ const FIELD_OF_PUSH: Readonly<Record<Push["kind"], number>> = {
   refresh: 12,
 };
 
-/** Field number of `belay`, in every message that has it. */
-const EXTENSIONS = 1000;
-
 export function encodeProtobufReply(reply: Reply): Uint8Array {
   return new ProtobufWriter().uint(1, reply.id).message(FIELD_OF_REPLY[reply.kind], replyBody(reply)).finishDelimited();
 }
 
 export function encodeProtobufPush(push: Push): Uint8Array {
-  const body = new ProtobufWriter()
+  return new ProtobufWriter().message(4, pushMessage(push)).finishDelimited();
+}
+
+function pushMessage(push: Push): ProtobufWriter {
+  if (push.kind === "goaway" || push.kind === "goaway_cancel" || push.kind === "window") {
+    return empty().message(EXTENSIONS_FIELD, writeExtensionPush(push));
+  }
+  if (push.kind === "inbox") {
+    return empty()
+      .message(FIELD_OF_PUSH.inbox, publication(push.publication))
+      .message(EXTENSIONS_FIELD, empty().message(1, empty().string(1, push.epoch)));
+  }
+  return empty()
     .string(2, "channel" in push ? push.channel : undefined)
-    .message(FIELD_OF_PUSH[push.kind], push.kind === "inbox" ? publication(push.publication) : pushBody(push))
-    .message(EXTENSIONS, push.kind === "inbox" ? empty().message(1, empty().string(1, push.epoch)) : undefined);
-  return new ProtobufWriter().message(4, body).finishDelimited();
+    .message(FIELD_OF_PUSH[push.kind], pushBody(push));
 }
 
 type ReplyWriters = {
@@ -88,7 +100,7 @@ function historyResult({ publications, epoch, offset }: HistoryResult): Protobuf
   return writer.string(2, epoch).uint(3, offset);
 }
 
-function pushBody(push: Exclude<Push, { kind: "inbox" }>): ProtobufWriter {
+function pushBody(push: Exclude<ContractPush, { kind: "inbox" }>): ProtobufWriter {
   const writer = new ProtobufWriter();
   switch (push.kind) {
     case "publication":
@@ -128,14 +140,7 @@ function connectResult(result: ConnectResult): ProtobufWriter {
     .bool(8, result.pong)
     .string(9, result.session)
     .string(10, result.node)
-    .message(EXTENSIONS, grantedExtensions(result));
-}
-
-function grantedExtensions({ belay }: ConnectResult): ProtobufWriter | undefined {
-  const { inbox } = belay ?? {};
-  if (inbox === undefined) return undefined;
-  const { group, epoch, offset, lost } = inbox;
-  return empty().message(1, empty().string(1, group).string(2, epoch).uint(3, offset).bool(4, lost));
+    .message(EXTENSIONS_FIELD, writeGrantedExtensions(result.belay));
 }
 
 /** The push has the same content under other numbers. */
@@ -149,7 +154,7 @@ function connectPush(result: ConnectResult): ProtobufWriter {
     .bool(8, result.pong)
     .string(9, result.session)
     .string(10, result.node)
-    .message(EXTENSIONS, grantedExtensions(result));
+    .message(EXTENSIONS_FIELD, writeGrantedExtensions(result.belay));
 }
 
 function subscribeResult(result: SubscribeResult): ProtobufWriter {

@@ -1,0 +1,5 @@
+/** A place in a channel's order. */
+export interface StreamPosition {
+  readonly offset: number;
+  readonly epoch: string;
+}
