@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { add, formatCounts, parseClosingLine } from "./closing-total.ts";
+import { add, failureLine, formatCounts, isFailureLine, parseClosingLine } from "./closing-total.ts";
 
 test("a closing line is read, added up and written the same way", () => {
   const one = parseClosingLine("12 passed, 0 failed, 3 skipped");
@@ -13,3 +13,10 @@ test.each([["12 passed"], ["x 12 passed, 0 failed, 3 skipped"], ["12 passed, 0 f
     expect(parseClosingLine(line)).toBeUndefined();
   },
 );
+
+test("a failed test is one line, without colours and not longer than one can read", () => {
+  const line = failureLine("a.test.ts > shows", `expected\n\u001B[31m1\u001B[39m ${"x".repeat(1000)}`);
+  expect(line).toMatch(/^failed: a\.test\.ts > shows: expected 1 x+…$/);
+  expect(line.length).toBeLessThan(700);
+  expect([isFailureLine(line), isFailureLine("12 passed, 0 failed, 3 skipped")]).toEqual([true, false]);
+});

@@ -1,3 +1,5 @@
+import { stripVTControlCharacters } from "node:util";
+
 export interface Counts {
   readonly passed: number;
   readonly failed: number;
@@ -5,6 +7,20 @@ export interface Counts {
 }
 
 const closingLine = /^(\d+) passed, (\d+) failed, (\d+) skipped$/;
+
+const FAILURE = "failed: ";
+/** Enough to tell which of several checks it was. */
+const MESSAGE_LENGTH = 600;
+
+/** One line for one failed test. */
+export function failureLine(name: string, message = ""): string {
+  const text = stripVTControlCharacters(message).replaceAll(/\s+/g, " ");
+  return `${FAILURE}${name}: ${text.length > MESSAGE_LENGTH ? `${text.slice(0, MESSAGE_LENGTH)}…` : text}`;
+}
+
+export function isFailureLine(line: string): boolean {
+  return line.startsWith(FAILURE);
+}
 
 /** The counts of a runner's closing line; `undefined` for every other line. */
 export function parseClosingLine(line: string): Counts | undefined {

@@ -1,15 +1,17 @@
 /**
  * `make test`: Debian packages, `npm run check`, a cluster of its own, the end-to-end tests on it, and the cluster's end. Stops at
- * the first failure, but never without taking the cluster down. The last line counts the tests of all runners.
+ * the first failure, but never without taking the cluster down. The last lines name the tests that failed and count those of all
+ * runners.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import { add, type Counts, formatCounts, parseClosingLine } from "./closing-total.ts";
+import { add, type Counts, formatCounts, isFailureLine, parseClosingLine } from "./closing-total.ts";
 
 const cluster = "test";
 const verbs = ["--conditions=@belay/source", "e2e/cluster/main.ts"];
 let total: Counts = { passed: 0, failed: 0, skipped: 0 };
 const durations: string[] = [];
+const failures: string[] = [];
 let running: ChildProcess | undefined;
 
 class StageError extends Error {
@@ -65,6 +67,7 @@ async function stage({
   for await (const line of createInterface({ input: child.stdout })) {
     lines.push(line);
     const counts = parseClosingLine(line);
+    if (isFailureLine(line)) failures.push(line);
     if (counts !== undefined) total = add(total, counts);
     else if (!quiet) process.stdout.write(`${line}\n`);
   }
@@ -127,4 +130,6 @@ try {
   process.exitCode = 1;
 }
 process.stderr.write(`\n${durations.join(", ")}\n`);
+// Once more, at the end: whoever reads a build server's log begins there.
+for (const line of failures) process.stdout.write(`${line}\n`);
 process.stdout.write(`${formatCounts(total)}\n`);

@@ -12,7 +12,7 @@ export interface ServerLibrary {
 /** cent, as a server of the application would use it. */
 export async function openCent(driver: PythonDriver, { httpUrl, apiKey }: GatewayAccess): Promise<ServerLibrary> {
   const client: SdkClient = await driver.open(
-    { url: `${httpUrl}/api`, key: apiKey, timeoutMs: 10_000 },
+    { url: `${httpUrl}/api`, key: apiKey, timeoutMs: 30_000 },
     "disconnect_client",
   );
   return {

@@ -42,13 +42,15 @@ const NAMESPACES: readonly NamespaceConfig[] = [
   { name: "forced", history: { size: 100, ttlSeconds: 300 }, recovery: { force: true } },
   { name: "delta", allow: { subscribe: "anonymous" }, history: { size: 100, ttlSeconds: 300 }, delta: "Always" },
 ];
+/** Short, so that a scenario sees two of them; long enough for a machine that is busy with other tests. */
+const HEARTBEAT = { pingIntervalMs: 4000, pongTimeoutMs: 3900 };
 const CHANGING: NamespaceConfig = { name: "changing", allow: { subscribe: "anonymous" } };
 
 function configOf(hooks: HooksConfig, changing: NamespaceConfig): GatewayConfig {
   return {
     hooks,
     channels: { namespaces: [...NAMESPACES, changing] },
-    heartbeat: { pingIntervalMs: 1500, pongTimeoutMs: 1400 },
+    heartbeat: HEARTBEAT,
   };
 }
 

@@ -4,7 +4,7 @@ import type { Meeting } from "./meeting.ts";
 import type { Arguments, ClientOptions, Sdk, SdkClient, SdkEvent } from "./sdk.ts";
 
 /** Enough for a loaded machine; nothing waits this long where things work. */
-const WITHIN_MS = 10_000;
+const WITHIN_MS = 30_000;
 
 /** Where scenarios happen: nodes of one cluster, the first of which takes calls of the server API. */
 export interface Place {
@@ -136,7 +136,7 @@ export class Stage {
   /** A client that is not connected yet. */
   async client(options: Partial<ClientOptions> = {}): Promise<Actor> {
     const httpUrl = `http://127.0.0.1:${this.#line.port}`;
-    const actor = new Actor(await this.#sdk.open({ httpUrl, timeoutMs: 10_000, ...options }));
+    const actor = new Actor(await this.#sdk.open({ httpUrl, timeoutMs: WITHIN_MS, ...options }));
     this.#actors.push(actor);
     return actor;
   }
