@@ -1,3 +1,4 @@
+import pLimit, { type LimitFunction } from "p-limit";
 import type { CommandConnection } from "../redis/command-connection.ts";
 import { RedisKeys } from "../redis/redis-keys.ts";
 import { formatOwner } from "../registry/redis-registry-rows.ts";
@@ -12,6 +13,11 @@ import {
 
 /** Members looked at in one step: about a millisecond of Redis. */
 const PAGE_MEMBERS = 1_000;
+/**
+ * Changes on the way at once: some 5 ms of Redis. Thousands of clients that are cut at once would otherwise be one batch, which a
+ * Redis that is busy with those of other pods does not answer within a command's time.
+ */
+const CHANGES_AT_ONCE = 128;
 
 export interface RedisPresenceOptions {
   readonly commands: CommandConnection;
@@ -26,6 +32,8 @@ export class RedisPresence {
   readonly #keys: RedisKeys;
   /** Channels that stand in this pod's index, by the index's key. */
   readonly #indexed = new Map<string, string>();
+  /** In order: what is asked first begins first. */
+  readonly #inTurn: LimitFunction = pLimit(CHANGES_AT_ONCE);
 
   constructor(options: RedisPresenceOptions) {
     this.#options = options;
@@ -33,8 +41,16 @@ export class RedisPresence {
     this.#keys = options.keys;
   }
 
+  add(channel: string, member: PresenceMember, ttlMs: number): Promise<void> {
+    return this.#inTurn(() => this.#add(channel, member, ttlMs));
+  }
+
+  remove(channel: string, client: string, isLastHere: boolean): Promise<void> {
+    return this.#inTurn(() => this.#remove(channel, client, isLastHere));
+  }
+
   /** The index first: what a pod that dies leaves behind must be found. Both leave in one turn, so that no removal comes between. */
-  async add(channel: string, member: PresenceMember, ttlMs: number): Promise<void> {
+  async #add(channel: string, member: PresenceMember, ttlMs: number): Promise<void> {
     const { client, user, info, tellsLeave } = member;
     const lease = this.#options.lease();
     const indexed = lease === undefined ? undefined : this.#index(channel, lease);
@@ -43,7 +59,7 @@ export class RedisPresence {
     await Promise.all([indexed, this.#commands.run(ADD_PRESENCE_SCRIPT, this.#keys.presence(channel), args)]);
   }
 
-  async remove(channel: string, client: string, isLastHere: boolean): Promise<void> {
+  async #remove(channel: string, client: string, isLastHere: boolean): Promise<void> {
     const removed = this.#commands.run(REMOVE_PRESENCE_SCRIPT, this.#keys.presence(channel), [
       client,
       this.#options.lease()?.podUid ?? "",

@@ -1,4 +1,5 @@
 import { encodePublicationHead } from "@belay/protocol";
+import pLimit, { type LimitFunction } from "p-limit";
 import type { BrokerPublication, History, HistoryRequest } from "../broker/broker.ts";
 import { matchesGlob } from "../broker/channel-glob.ts";
 import type { Clock } from "../clock.ts";
@@ -6,7 +7,6 @@ import { FanOut } from "./fan-out.ts";
 import { LossNotices } from "./loss-notices.ts";
 import { Member, type MemberOptions } from "./member.ts";
 import { PositionWatch } from "./position-watch.ts";
-import { ReadPacer } from "./read-pacer.ts";
 import type { PastRequest } from "./recent-history.ts";
 import { Room, type RoomObserver } from "./room.ts";
 import type { MakeDelta } from "./room-publication.ts";
@@ -57,7 +57,7 @@ export class Hub<C extends HubClient> {
   readonly #notices = new LossNotices();
   readonly #users = new Map<string, Set<C>>();
   readonly #rooms = new Map<string, Room>();
-  readonly #reads = new ReadPacer(READS_AT_ONCE);
+  readonly #reads: LimitFunction = pLimit(READS_AT_ONCE);
   readonly #timing: HubTiming;
   readonly #positions: PositionWatch;
   #clients = 0;
@@ -72,7 +72,7 @@ export class Hub<C extends HubClient> {
       clock,
       rooms: this.#rooms,
       everyMs: this.#timing.positionCheckMs,
-      readPosition: (channel) => this.#reads.run(async () => (await readHistory({ channel, limit: 0 })).position),
+      readPosition: (channel) => this.#reads(async () => (await readHistory({ channel, limit: 0 })).position),
       onChecked: observer.onPositionChecked,
     });
   }
@@ -206,7 +206,7 @@ export class Hub<C extends HubClient> {
         makeDelta,
       },
       fanOut: this.#fanOut,
-      readHistory: (request) => this.#reads.run(() => readHistory(request)),
+      readHistory: (request) => this.#reads(() => readHistory(request)),
       clock,
       isCrowdLikely: () => clock.nowMs() - this.#verifiedAtMs < CROWD_MS,
       retryLater: (retry, attempt) => this.#later(retry, attempt),
