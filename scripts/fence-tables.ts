@@ -167,7 +167,7 @@ export const layers: readonly Layer[] = [
   gateway("node", /node\//, ["ports", "clock"]),
   gateway("limits", /limits\/(?!redis-|memory-)/, ["node", "settings", "clock"]),
   gateway("transport", /transport\//, ["access", "clock"]),
-  gateway("drain", /drain\//, ["clock"]),
+  gateway("drain", /drain\//, ["session", "clock"]),
   // What handlers may use of a node; connections and subscriptions are handed it.
   gateway("services", /(handlers\/services|subscription\/subscription)\.ts$/, [
     "limits",

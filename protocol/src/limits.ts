@@ -16,7 +16,7 @@ export const MAX_REPLY_FRAME_BYTES = 65_536;
 export const MAX_POSITIONS = 1024;
 /** Characters of a session's name and of its secret (LIM24). */
 export const MAX_SESSION_LENGTH = 128;
-/** Characters of a publication's key (KEY1). */
+/** Characters of a publication's key (PKY1). */
 export const MAX_PUBLISH_KEY_LENGTH = 64;
 
 /** LIM24 in words, as the refusal says it. */

@@ -84,7 +84,7 @@ export interface PublishCommand {
   readonly data: Payload;
   /** Kind of publication; absent or 0 is an ordinary one, everything else is refused with 108. */
   readonly type?: number;
-  /** Names the publication, so that it is made once (KEY1). */
+  /** Names the publication, so that it is made once (PKY1). */
   readonly key?: string;
 }
 

@@ -15,6 +15,7 @@ import type { ClientConnection, Handler, Services } from "../handlers/services.t
 import type { InboxFeed } from "../inbox/inbox-feed.ts";
 import { Allowance, type AllowanceLimit } from "../limits/allowance.ts";
 import type { LineSink } from "../hub/member.ts";
+import type { Movable } from "../session/movable.ts";
 import { admit, type Identity, NEW_SESSION, type Session } from "../session/session.ts";
 import { closeSubscription } from "../subscription/close-subscription.ts";
 import type { Subscription } from "../subscription/subscription.ts";
@@ -73,6 +74,8 @@ export class Connection implements ClientConnection, SocketEvents {
   framesReceived = 0;
   emulatedHeaders: ReadonlyMap<string, string> = NO_HEADERS;
   inboxFeed: InboxFeed | undefined;
+  usesKeys = false;
+  handover: Movable | undefined;
   readonly #deps: ConnectionDeps;
   readonly #outbox: Outbox;
   readonly #commands: CommandQueue;

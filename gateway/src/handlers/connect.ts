@@ -13,6 +13,7 @@ import type { OpenOutcome } from "../subscription/opening.ts";
 import { openSubscription } from "../subscription/open-subscription.ts";
 import { Subscription } from "../subscription/subscription.ts";
 import { type Identified, identify, type Identifying } from "./identify.ts";
+import { grantExtensions } from "./connect-extensions.ts";
 import { type ConnectedInbox, connectInbox, inboxAsked } from "./connect-inbox.ts";
 import { lookupRefusal } from "../channels/lookup-refusal.ts";
 import { namedSubscriptions } from "./named-subscriptions.ts";
@@ -158,7 +159,7 @@ function openServerSubscriptions(
 }
 
 function resultOf(
-  { connection, identity, data, inbox }: Accepting,
+  { connection, command, identity, data, inbox }: Accepting,
   outcomes: Outcomes,
   services: Services,
 ): ConnectResult {
@@ -166,6 +167,7 @@ function resultOf(
   const { expiresAt } = identity;
   const subs = new Map<string, SubscribeResult>();
   for (const [channel, outcome] of outcomes) if (outcome.ok) subs.set(channel, outcome.result);
+  const belay = grantExtensions({ connection, command, inbox });
   // Where a hook renews connections the client has nothing to do.
   const showsExpiry = expiresAt !== undefined && !hooks.has.refresh;
   return {
@@ -178,6 +180,6 @@ function resultOf(
     ...(!connection.socket.isUnidirectional && { pong: true }),
     session: connection.session,
     node: nodeId,
-    ...(inbox !== undefined && { belay: { inbox: inbox.result } }),
+    ...(belay !== undefined && { belay }),
   };
 }

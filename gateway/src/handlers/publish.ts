@@ -1,5 +1,6 @@
-import { channelProblem, ERROR, type ErrorReply, type PublishCommand } from "@belay/protocol";
+import { channelProblem, ERROR, type ErrorReply, MAX_PUBLISH_KEY_LENGTH, type PublishCommand } from "@belay/protocol";
 import { BrokerUnavailableError } from "../broker/broker.ts";
+import { clientKey } from "./client-key.ts";
 import type { ChannelLookup, Namespace, PayloadVerdict } from "../channels/namespace.ts";
 import { refusalOf } from "../channels/permissions.ts";
 import { hookClientOf } from "../hooks/hook-client.ts";
@@ -12,6 +13,8 @@ import type { ClientConnection, Handler, Services } from "./services.ts";
 /** As long as the server API remembers one. */
 const IDEMPOTENCY_TTL_MS = 300_000;
 
+const KEY_RULE = `belay.key must have at most ${MAX_PUBLISH_KEY_LENGTH} characters`;
+
 const NO_USERS: ReadonlySet<string> = new Set();
 
 export const publish: Handler<PublishCommand> = (connection, command, services) => {
@@ -21,7 +24,7 @@ export const publish: Handler<PublishCommand> = (connection, command, services) 
     connection.replyError(id, ERROR.notAvailable);
     return undefined;
   }
-  const problem = channelProblem(channel);
+  const problem = channelProblem(channel) ?? keyProblem(connection, command);
   if (identity === undefined || problem !== undefined) {
     connection.replyError(id, { ...ERROR.badRequest, ...(problem !== undefined && { message: problem }) });
     return undefined;
@@ -39,6 +42,21 @@ export const publish: Handler<PublishCommand> = (connection, command, services) 
   const { namespace, users = NO_USERS } = lookup;
   return publishTo({ connection, command, identity, namespace, users }, services);
 };
+
+/** A key that nobody agreed on means nothing, like everything else that is not known. */
+function keyProblem({ usesKeys }: ClientConnection, { key = "" }: PublishCommand): string | undefined {
+  return usesKeys && key.length > MAX_PUBLISH_KEY_LENGTH ? KEY_RULE : undefined;
+}
+
+/** The application's key before the client's: it knows what is the same. */
+function idempotencyKeyOf(
+  { connection, command, identity }: Publishing,
+  decision: PublishDecision,
+): string | undefined {
+  if (decision.idempotencyKey !== undefined || !connection.usesKeys || command.key === undefined)
+    return decision.idempotencyKey;
+  return clientKey({ channel: command.channel, user: identity.user }, command.key);
+}
 
 interface PublishAttempt {
   readonly connection: ClientConnection;
@@ -123,13 +141,15 @@ function badRequest(problem: string): Checked {
 }
 
 async function send(
-  { connection, command, identity, namespace }: Publishing,
+  publishing: Publishing,
   data: Buffer,
   decision: PublishDecision,
   services: Services,
 ): Promise<void> {
+  const { connection, command, identity, namespace } = publishing;
   const { channel } = command;
-  const { tags, isUnstored, idempotencyKey, useDelta, version } = decision;
+  const { tags, isUnstored, useDelta, version } = decision;
+  const idempotencyKey = idempotencyKeyOf(publishing, decision);
   const { history, publishDelta, ephemeral } = namespace;
   const content = {
     channel,
@@ -149,11 +169,14 @@ async function send(
 
 /** Into the inbox of each user that the channel lists. */
 async function sendToInboxes(
-  { connection, command, identity, users }: Publishing,
+  publishing: Publishing,
   data: Buffer,
-  { tags, idempotencyKey }: PublishDecision,
+  decision: PublishDecision,
   { inbox }: Services,
 ): Promise<void> {
+  const { connection, command, identity, users } = publishing;
+  const { tags } = decision;
+  const idempotencyKey = idempotencyKeyOf(publishing, decision);
   const info = clientInfoOf(identity, connection.subscriptions.get(command.channel)?.options.info);
   await inbox.sendToAll(users, { data, info, idempotencyKey, ...(tags !== undefined && { tags }) });
 }

@@ -17,6 +17,7 @@ import type { NodeBus } from "../node/node-bus.ts";
 import type { UserConnections } from "../node/user-connections.ts";
 import type { PresenceKeeper } from "../presence/presence-keeper.ts";
 import type { Registry } from "../registry/registry.ts";
+import type { Movable } from "../session/movable.ts";
 import type { Identity } from "../session/session.ts";
 import type { SettingsSource } from "../settings.ts";
 import type { Subscription } from "../subscription/subscription.ts";
@@ -47,6 +48,10 @@ export interface ClientConnection extends HubClient {
   readonly subscriptions: Map<string, Subscription>;
   /** Of a client that asked for its inbox in connect. */
   inboxFeed: InboxFeed | undefined;
+  /** What the client publishes carries keys (E2). */
+  usesKeys: boolean;
+  /** Present where the client may continue the connection elsewhere (E1); there before its subscriptions are opened. */
+  handover: Movable | undefined;
   /** Bytes that wait to be sent. */
   readonly queuedBytes: number;
   reply(reply: Reply): void;

@@ -18,6 +18,8 @@ export interface MemberOptions {
   /** Deltas were negotiated. */
   readonly isDeltaStream?: boolean;
   readonly joinLeave?: boolean;
+  /** The subscriber sees places also where the channel has no history (E1). */
+  readonly showsPlaces?: boolean;
 }
 
 /** Bytes that may wait for a subscriber whose history is still being read. */
@@ -64,8 +66,8 @@ export class Member {
   }
 
   /**
-   * The reply is queued: what waited follows, and then everything as it comes. `position` is the one in the reply, for a member
-   * that counts on positions.
+   * The reply is queued: what waited follows, and then everything as it comes. `position` is the one in the reply; what is not
+   * behind it has been told.
    */
   activate(position?: Position): void {
     const waiting = this.#waiting ?? [];
@@ -99,7 +101,8 @@ export class Member {
     const known = this.#position;
     if (known === undefined) return true;
     if (epoch === known.epoch && offset <= known.offset) return false;
-    if (epoch !== known.epoch || offset !== known.offset + 1) {
+    // Who only sees places counts on nothing: a hole shows there.
+    if (this.isPositioned && (epoch !== known.epoch || offset !== known.offset + 1)) {
       this.lose();
       return false;
     }
@@ -118,12 +121,12 @@ export class Member {
 
   #hand(publication: RoomPublication): void {
     if (this.#isLost || !this.#advance(publication.source.position)) return;
-    const { filter, sink, codec, isDeltaStream } = this.options;
+    const { filter, sink, codec, isDeltaStream, showsPlaces } = this.options;
     if (filter !== undefined && !filter(publication.source.tags ?? NO_TAGS)) return;
     if (isDeltaStream === true) {
       const form = this.#hasBase && publication.source.useDelta === true ? "patch" : "whole";
       this.#hasBase = true;
-      sink.push(publication.line(codec, form));
-    } else sink.push(publication.line(codec, "plain"));
+      sink.push(publication.line(codec, form, showsPlaces));
+    } else sink.push(publication.line(codec, "plain", showsPlaces));
   }
 }

@@ -22,6 +22,12 @@ export interface PublicationShape {
   readonly makeDelta: MakeDelta;
 }
 
+interface Details {
+  readonly offset?: number;
+  readonly timeMs?: number;
+  readonly tags?: ReadonlyMap<string, string>;
+}
+
 /** One publication in a room. Every form of it is encoded once, when the first subscriber needs it, and shared by the rest. */
 export class RoomPublication {
   readonly source: BrokerPublication;
@@ -29,8 +35,11 @@ export class RoomPublication {
   readonly latestKey: string | undefined;
   readonly #shape: PublicationShape;
   readonly #previousData: Buffer | undefined;
-  readonly #lines = new Map<Codec, Map<PublicationForm, Buffer>>();
+  readonly #lines: Lines = new Map();
+  /** For those who see places where others do not. */
+  readonly #placedLines: Lines = new Map();
   #plainJson: Buffer | undefined;
+  #isPlaceKnown: boolean | undefined;
 
   constructor(source: BrokerPublication, shape: PublicationShape, previousData: Buffer | undefined) {
     this.source = source;
@@ -40,29 +49,33 @@ export class RoomPublication {
     this.#previousData = previousData;
   }
 
-  line(codec: Codec, form: PublicationForm): Buffer {
+  /** @param wantsPlace whether the subscriber sees the place also where the channel has no history (E1). */
+  line(codec: Codec, form: PublicationForm, wantsPlace = false): Buffer {
+    if (wantsPlace && this.latestKey === undefined && !this.#isPlaceShown()) return this.#placedLine(codec, form);
     // Nearly all subscribers want this one.
     if (codec === JSON_CODEC && form === "plain") {
-      this.#plainJson ??= this.#encodePlainJson();
+      this.#plainJson ??= this.#encodePlainJson(this.#details());
       return this.#plainJson;
     }
-    const lines = this.#lines.get(codec) ?? new Map<PublicationForm, Buffer>();
-    this.#lines.set(codec, lines);
-    const known = lines.get(form);
-    if (known !== undefined) return known;
-    const line = this.#encode(codec, form);
-    lines.set(form, line);
-    return line;
+    return remembered(this.#lines, [codec, form], () => this.#encode(codec, form, this.#details()));
+  }
+
+  #placedLine(codec: Codec, form: PublicationForm): Buffer {
+    return remembered(this.#placedLines, [codec, form], () =>
+      codec === JSON_CODEC && form === "plain"
+        ? this.#encodePlainJson(this.#details(true))
+        : this.#encode(codec, form, this.#details(true)),
+    );
   }
 
   /** Bytes are spliced, nothing is decoded. */
-  #encodePlainJson(): Buffer {
+  #encodePlainJson(details: Details): Buffer {
     const { data, info } = this.source;
-    const tail = encodePublicationTail(this.#details(), info);
+    const tail = encodePublicationTail(details, info);
     return Buffer.concat([this.#shape.jsonHead, data, tail]);
   }
 
-  #encode(codec: Codec, form: PublicationForm): Buffer {
+  #encode(codec: Codec, form: PublicationForm, details: Details): Buffer {
     const { data, info } = this.source;
     const patch = form === "patch" ? this.#patch(codec) : undefined;
     const clientInfo = info === undefined ? undefined : decodeClientInfo(info);
@@ -70,7 +83,7 @@ export class RoomPublication {
       kind: "publication",
       channel: this.#shape.channel,
       publication: {
-        ...this.#details(),
+        ...details,
         data: patch ?? data,
         ...(patch !== undefined && { delta: true }),
         ...(clientInfo !== undefined && { info: clientInfo }),
@@ -90,11 +103,27 @@ export class RoomPublication {
     return patch.length < data.length && fits ? patch : undefined;
   }
 
-  #details(): { offset?: number; timeMs?: number; tags?: ReadonlyMap<string, string> } {
+  #details(isPlaceShown: boolean = this.#isPlaceShown()): Details {
     const { offset, timeMs, tags } = this.source;
     return {
-      ...(this.latestKey === undefined && this.#shape.showsOffset() && { offset, timeMs }),
+      ...(isPlaceShown && { offset, timeMs }),
       ...(tags !== undefined && { tags: new Map(Object.entries(tags)) }),
     };
   }
+
+  /** To everybody; asked once, because it looks the namespace up. */
+  #isPlaceShown(): boolean {
+    this.#isPlaceKnown ??= this.latestKey === undefined && this.#shape.showsOffset();
+    return this.#isPlaceKnown;
+  }
+}
+
+type Lines = Map<Codec, Map<PublicationForm, Buffer>>;
+
+function remembered(lines: Lines, [codec, form]: readonly [Codec, PublicationForm], encode: () => Buffer): Buffer {
+  const forms = lines.get(codec) ?? new Map<PublicationForm, Buffer>();
+  lines.set(codec, forms);
+  const line = forms.get(form) ?? encode();
+  forms.set(form, line);
+  return line;
 }

@@ -22,6 +22,7 @@ async function catchUp(count: number, bytes: number): Promise<{ readonly catchup
     wants: { recover: true, ...SINCE },
     isPositioned: true,
     isRecoverable: true,
+    showsPlaces: false,
     maxBytes: 10_000,
   };
   return { catchup: await readCatchup(request, read), asked };
@@ -44,4 +45,20 @@ test.for([
 ] as const)("[SUB13] with %s nothing is filled in", async ([, count, bytes]) => {
   const { catchup } = await catchUp(count, bytes);
   expect(catchup).toEqual({ recovered: false, publications: [], position: { offset: 1 + count, epoch: "e" } });
+});
+
+test.for([
+  [true, { position: { offset: 7, epoch: "e" }, publications: [], recovered: false }],
+  [false, { publications: [], recovered: false }],
+] as const)("[PLC1] without a history only who sees places is told its own (%s)", async ([showsPlaces, told]) => {
+  const request = {
+    namespace: {} as Namespace,
+    wants: { recover: true, ...SINCE },
+    isPositioned: false,
+    isRecoverable: false,
+    showsPlaces,
+    maxBytes: 10_000,
+  };
+  const history = { position: { offset: 7, epoch: "e" }, publications: [] };
+  expect(await readCatchup(request, () => Promise.resolve(history))).toEqual(told);
 });

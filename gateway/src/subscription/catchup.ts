@@ -7,7 +7,7 @@ import { recover, recoverLatest } from "../hub/recovery.ts";
 
 /** What a new subscriber is told of the channel's past. */
 export interface Catchup {
-  /** Where the subscriber stands; absent where it does not count on positions. */
+  /** Where the subscriber stands; absent where it is not told. */
   readonly position?: Position;
   /** Present where it asked to recover. */
   readonly recovered?: boolean;
@@ -19,6 +19,8 @@ export interface CatchupRequest {
   readonly wants: SubscribeRequest;
   readonly isPositioned: boolean;
   readonly isRecoverable: boolean;
+  /** It is told where it stands also where it does not count on it (E1). */
+  readonly showsPlaces: boolean;
   /** Most bytes of data to fill in: a reply that a connection may not hold would end it, again with every attempt. */
   readonly maxBytes: number;
 }
@@ -28,19 +30,20 @@ const MAX_RECOVERED_PUBLICATIONS = 300;
 
 const UNBOUNDED = { maxCount: MAX_RECOVERED_PUBLICATIONS, maxBytes: Number.POSITIVE_INFINITY };
 
-const NOTHING: Catchup = { publications: [] };
-
 /** Asks for a part of the channel's past; rejects with BrokerUnavailableError. */
 export type ReadPast = (request: PastRequest) => Promise<History>;
 
 /** Reads the position and what was missed since the one that the client names. Rejects with BrokerUnavailableError. */
 export async function readCatchup(request: CatchupRequest, read: ReadPast): Promise<Catchup> {
-  const { wants, isPositioned, isRecoverable, namespace, maxBytes } = request;
-  if (!isPositioned) return wants.recover === true ? { ...NOTHING, recovered: false } : NOTHING;
-  if (wants.recover !== true || !isRecoverable) {
-    const { position } = await read({ want: "position", ...UNBOUNDED });
-    return { position, publications: [], ...(wants.recover === true && { recovered: false }) };
-  }
+  const { wants, isPositioned, isRecoverable, showsPlaces } = request;
+  if (wants.recover === true && isRecoverable) return readMissed(request, read);
+  const nothing = { publications: [], ...(wants.recover === true && { recovered: false }) };
+  if (!isPositioned && !showsPlaces) return nothing;
+  const { position } = await read({ want: "position", ...UNBOUNDED });
+  return { position, ...nothing };
+}
+
+async function readMissed({ wants, namespace, maxBytes }: CatchupRequest, read: ReadPast): Promise<Catchup> {
   const since: Position = { offset: wants.offset ?? 0, epoch: wants.epoch ?? "" };
   if (namespace.recoveryMode === "cache") return readLatest(since, read);
   const history = await read({ want: since, maxCount: MAX_RECOVERED_PUBLICATIONS, maxBytes });

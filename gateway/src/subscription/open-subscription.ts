@@ -52,7 +52,7 @@ async function open(request: OpenRequest, services: Services): Promise<OpenOutco
   return {
     ok: true,
     result: resultOf(request, mode, catchup, services),
-    activate: () => activate(request, catchup.position, services),
+    activate: () => activate(request, { isPositioned: mode.isPositioned, position: catchup.position }, services),
   };
 }
 
@@ -60,9 +60,11 @@ interface SubscriptionMode {
   readonly isPositioned: boolean;
   readonly isRecoverable: boolean;
   readonly isDeltaStream: boolean;
+  /** The client may continue elsewhere, and finds its place by it (E1). */
+  readonly showsPlaces: boolean;
 }
 
-function modeOf({ subscription, wants, filter }: OpenRequest): SubscriptionMode {
+function modeOf({ connection, subscription, wants, filter }: OpenRequest): SubscriptionMode {
   const { namespace } = subscription;
   const hasHistory = namespace.history !== undefined;
   const isRecoverable = hasHistory && (wants.recoverable === true || subscription.setting("forceRecovery"));
@@ -72,6 +74,7 @@ function modeOf({ subscription, wants, filter }: OpenRequest): SubscriptionMode 
     isPositioned: isRecoverable || (hasHistory && wantsPosition),
     // A patch needs the publication before it, which a filter may have kept back.
     isDeltaStream: namespace.delta && wants.delta === "fossil" && filter === undefined,
+    showsPlaces: connection.handover !== undefined,
   };
 }
 
@@ -87,6 +90,7 @@ function join(
     codec: connection.codec,
     isDeltaStream: mode.isDeltaStream,
     joinLeave: mayHear || subscription.setting("forceJoinLeave"),
+    showsPlaces: mode.showsPlaces,
     ...(filter !== undefined && { filter }),
     ...(mode.isPositioned && {
       onInsufficient: () => connection.endSubscription(channel, "insufficientState"),
@@ -118,13 +122,13 @@ function resultOf(
 
 function activate(
   { connection, subscription, identity }: OpenRequest,
-  position: Position | undefined,
+  { isPositioned, position }: { readonly isPositioned: boolean; readonly position: Position | undefined },
   services: Services,
 ): void {
   const { channel, member } = subscription;
   if (subscription.state !== "opening" || member === undefined) return;
   subscription.state = "active";
-  if (position !== undefined) services.hub.room(channel)?.expectAfter(position);
+  if (isPositioned && position !== undefined) services.hub.room(channel)?.expectAfter(position);
   member.activate(position);
   connection.watchExpiry(subscription);
   if (tellsJoinLeave(subscription)) {
