@@ -14,7 +14,7 @@ export const workspaces: ReadonlyMap<string, Workspace> = new Map<string, Worksp
   ["protocol", { imports: [], inTests: ["@belay/testkit"] }],
   ["gateway", { imports: ["@belay/protocol", "@belay/protocol/control"], inTests: ["@belay/testkit"] }],
   ["operator", { imports: ["@belay/protocol/control"], inTests: ["@belay/testkit"] }],
-  ["client", { imports: ["@belay/protocol"], inTests: ["@belay/testkit"] }],
+  ["client", { imports: ["@belay/protocol", "@belay/protocol/protobuf-wire"], inTests: ["@belay/testkit"] }],
   [
     "testkit",
     {

@@ -13,3 +13,7 @@ export type {
   TransportEvents,
   TransportFactory,
 } from "./transport.ts";
+export { httpStreamTransport } from "./http-stream-transport.ts";
+export { jsonCodec } from "./json-codec.ts";
+export { sseTransport } from "./sse-transport.ts";
+export { webSocketTransport } from "./websocket-transport.ts";

@@ -203,6 +203,12 @@ export class ProtobufWriter {
     return value === undefined || value.length === 0 ? this : this.#piece(field, value);
   }
 
+  /** The elements of a repeated field; one that is empty counts too. */
+  texts(field: number, values: readonly string[]): this {
+    for (const value of values) this.#piece(field, text.encode(value));
+    return this;
+  }
+
   /** A message is written even when it is empty: that it is there tells something. */
   message(field: number, value: ProtobufWriter | undefined): this {
     return value === undefined ? this : this.#piece(field, value.finish());
