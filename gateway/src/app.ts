@@ -4,6 +4,7 @@ import type { Server } from "node:http";
 import { CLOSE } from "@belay/protocol";
 import { type Adapters, openAdapters } from "./adapters.ts";
 import { assembleClientPort } from "./assemble-client-port.ts";
+import { assembleDrain } from "./assemble-drain.ts";
 import { assembleMetrics } from "./assemble-metrics.ts";
 import { type AssembledServices, assembleServices } from "./assemble-services.ts";
 import type { BrokerEvents } from "./broker/broker.ts";
@@ -13,7 +14,7 @@ import { ConnectionTable } from "./connection/connection-table.ts";
 import { FlushLoop } from "./connection/flush.ts";
 import type { OutboxCounters } from "./connection/outbox.ts";
 import { TimerWheel } from "./connection/timer-wheel.ts";
-import { Drainer } from "./drain/drainer.ts";
+import type { Drainer } from "./drain/drainer.ts";
 import type { Addresses, Gateway, GatewayDeps } from "./gateway.ts";
 import { handle } from "./handlers/index.ts";
 import { NamespaceFollower } from "./handlers/follow-namespaces.ts";
@@ -58,7 +59,7 @@ class GatewayApp implements Gateway {
   #isClosing = false;
 
   constructor(settings: SettingsSource, deps: GatewayDeps) {
-    const { clock, random } = deps;
+    const { clock } = deps;
     this.#settings = settings;
     this.#deps = deps;
     this.#startMs = clock.nowMs();
@@ -66,7 +67,7 @@ class GatewayApp implements Gateway {
     const { limits } = settings.current.config;
     this.#flushLoop = new FlushLoop(clock, limits.maxOutboundBytes);
     this.#wheel = new TimerWheel(clock, WHEEL_TICK_MS);
-    this.#drainer = new Drainer({ clock, random, open: () => this.#table.open, sockets: () => this.#table.size });
+    this.#drainer = assembleDrain({ settings, deps, table: this.#table, metrics: () => this.#metrics });
     this.#services = assembleServices({
       settings,
       deps,
@@ -92,7 +93,7 @@ class GatewayApp implements Gateway {
       services: this.#services,
       table: this.#table,
       outbox: this.#outboxCounters,
-      isDraining: () => this.#drainer.isRequested,
+      drainer: this.#drainer,
     });
     this.#clientPort = assembleClientPort({
       settings,
@@ -141,7 +142,9 @@ class GatewayApp implements Gateway {
 
   async drain(): Promise<void> {
     const { deadlineSeconds, ratePerSecond } = this.#settings.current.config.drain;
-    if (this.#drainer.status.state !== "drained") this.#drainer.start({ deadlineSeconds, ratePerSecond });
+    // The process ends with it, whatever the operator's policy is.
+    if (this.#drainer.status.state !== "drained")
+      this.#drainer.start({ deadlineSeconds, ratePerSecond, policy: "ForceClose" });
     this.#clientPort.endIdleConnections();
     const endMs = this.#deps.clock.nowMs() + deadlineSeconds * 1000 + CLOSE_GRACE_MS;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -177,7 +180,7 @@ class GatewayApp implements Gateway {
   }
 
   get #isGateClosed(): boolean {
-    return this.#isClosing || this.#drainer.isRequested || this.#settings.current.isTrafficOff;
+    return this.#isClosing || this.#drainer.isGateClosed;
   }
 
   #state(): NodeState {
@@ -220,6 +223,7 @@ class GatewayApp implements Gateway {
     const { config } = settings;
     this.#metrics.configReloads.inc({ outcome: "accepted" });
     this.#namespaces.follow();
+    this.#drainer.noteLabels();
     this.#flushLoop.maxOutboundBytes = config.limits.maxOutboundBytes;
     this.#clientPort.onSettings(settings);
     if (this.#deps.log.level !== "silent") this.#deps.log.level = config.logLevel;
@@ -245,6 +249,7 @@ class GatewayApp implements Gateway {
       onLimited: (limit) => this.#metrics.limited.inc({ limit }),
       onClosing: (connection, { code }) => {
         this.#table.markClosing(connection);
+        this.#drainer.noteClosing(connection);
         this.#metrics.closes.inc({ code });
         this.#deps.log.debug({ connection: connection.logId, code }, "connection closes");
       },

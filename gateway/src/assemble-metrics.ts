@@ -5,6 +5,7 @@ import type { Clock } from "./clock.ts";
 import { certificateEnd } from "./config/certificate.ts";
 import type { ConnectionTable } from "./connection/connection-table.ts";
 import type { OutboxCounters } from "./connection/outbox.ts";
+import type { Drainer } from "./drain/drainer.ts";
 import { Metrics } from "./http/metrics.ts";
 import type { SettingsSource } from "./settings.ts";
 
@@ -15,19 +16,11 @@ export interface MetricParts {
   readonly services: AssembledServices;
   readonly table: ConnectionTable;
   readonly outbox: OutboxCounters;
-  readonly isDraining: () => boolean;
+  readonly drainer: Pick<Drainer, "isRequested" | "status">;
 }
 
 /** Values are read when the metrics are, so that parts which change stay true. */
-export function assembleMetrics({
-  settings,
-  clock,
-  adapters,
-  services,
-  table,
-  outbox,
-  isDraining,
-}: MetricParts): Metrics {
+export function assembleMetrics({ settings, clock, adapters, services, table, outbox, drainer }: MetricParts): Metrics {
   const { broker, registry, redisHealth } = adapters;
   return new Metrics({
     clock,
@@ -44,7 +37,8 @@ export function assembleMetrics({
     isBrokerConnected: () => broker.connected,
     isEvicting: () => broker.evictionRisk !== undefined,
     isLeaseHeld: () => registry.leaseHeld,
-    isDraining,
+    isDraining: () => drainer.isRequested,
+    drain: () => drainer.status,
     isConfigRefused: () => settings.refusal !== undefined,
     namespaces: () => settings.current.channels.names.length,
     tokenKeys: () => services.verifier.keyCount,

@@ -109,6 +109,44 @@ test("[DRN3] a bad request names each field, its rule and the value", async () =
   expect((await status(gateway)).state).toBe("serving");
 });
 
+test("[DRN10] a cancelled drain closes nobody else, lets clients in, and is told; an old term cannot cancel", async () => {
+  await using gateway = await startGateway();
+  const clients = await connectMany(gateway, 20);
+  await gateway.setTraffic("off");
+  await callControl(gateway, "/drain", { term: 3, deadlineSeconds: 60, ratePerSecond: 20, reason: "rollout" });
+  await eventually("some are closed", 10_000, async () => (await status(gateway)).closed >= 5);
+  expect((await callControl(gateway, "/drain", { term: 2, cancel: true })).status).toBe(409);
+  const answer = await callControl(gateway, "/drain", { term: 3, cancel: true });
+  const { state, report } = (await answer.json()) as DrainStatus;
+  expect([answer.status, state, report?.outcome]).toEqual([200, "serving", "cancelled"]);
+  expect(report).toMatchObject({ atStart: 20, moved: 0, forced: 0, left: 0 });
+  await using late = await TestClient.connect(gateway.url);
+  const stayed = clients.filter(({ socket }) => socket.readyState === socket.OPEN);
+  for (const client of stayed) expect((await client.call({ ping: {} })).error).toBeUndefined();
+  expect((await late.call({ ping: {} })).error).toBeUndefined();
+  expect([stayed.length, report?.closed]).toEqual([report?.stayed, 20 - (report?.stayed ?? 0)]);
+  expect(await load(gateway)).toMatchObject({ connections: stayed.length + 1, ready: true });
+  const metrics = await (await fetch(`${gateway.controlUrl}/metrics`)).text();
+  expect(metrics).toContain('belay_gateway_drains_total{outcome="cancelled"} 1');
+  expect(metrics).toContain(`belay_gateway_drain_connections_total{how="closed"} ${report?.closed}`);
+});
+
+test("[DRN2] Wait and Abort force nobody at the deadline", async () => {
+  await using gateway = await startGateway();
+  const [client] = await connectMany(gateway, 1);
+  const ask = (term: number, policy: string, deadlineSeconds: number) =>
+    callControl(gateway, "/drain", { term, deadlineSeconds, ratePerSecond: 0.001, reason: "rollout", policy });
+  expect((await ask(1, "Whatever", 1)).status).toBe(400);
+  // Nothing is due in no time: at the deadline the client is still there.
+  await ask(1, "Abort", 0);
+  expect(await status(gateway)).toMatchObject({ state: "serving", report: { outcome: "aborted", stayed: 1 } });
+  await ask(1, "Wait", 0);
+  expect(await status(gateway)).toMatchObject({ state: "draining", remaining: 1, secondsToDeadline: 0 });
+  expect((await client?.call({ ping: {} }))?.error).toBeUndefined();
+  await ask(1, "ForceClose", 0);
+  expect((await client?.closed)?.code).toBe(3001);
+});
+
 test("[CLS3] what is queued for a client comes before its close", async () => {
   await using gateway = await startGateway();
   await using client = await TestClient.connect(gateway.url);

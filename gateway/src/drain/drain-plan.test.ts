@@ -28,7 +28,10 @@ function run({
     lastMs: 0,
     deadlineMs,
     ratePerSecond,
+    policy: "ForceClose",
     remaining: connections,
+    unasked: connections,
+    reserveMs: 0,
     carry: 0,
     random: random(),
   };
@@ -36,7 +39,7 @@ function run({
   for (;;) {
     const step = planDrain(progress);
     if (step.kind === "done") return { perSecond, largestStep, forced: 0, tookMs: progress.nowMs };
-    if (step.kind === "force") return { perSecond, largestStep, forced: progress.remaining, tookMs: progress.nowMs };
+    if (step.kind !== "ask") return { perSecond, largestStep, forced: progress.remaining, tookMs: progress.nowMs };
     const second = Math.floor(progress.nowMs / 1000);
     perSecond[second] = (perSecond[second] ?? 0) + step.count;
     largestStep = Math.max(largestStep, step.count);
@@ -45,6 +48,7 @@ function run({
       lastMs: progress.nowMs,
       nowMs: progress.nowMs + step.wakeMs,
       remaining: progress.remaining - step.count,
+      unasked: progress.unasked - step.count,
       carry: step.carry,
       random: random(),
     };
@@ -80,23 +84,46 @@ test("[DRN1] a rate below one a tick closes single connections, not none", () =>
   expect(tookMs).toBeLessThanOrEqual(5500);
 });
 
+const SOME: DrainProgress = {
+  nowMs: 10_000,
+  lastMs: 9950,
+  deadlineMs: 600_000,
+  policy: "ForceClose",
+  ratePerSecond: 100,
+  remaining: 5000,
+  unasked: 5000,
+  reserveMs: 0,
+  carry: 0,
+  random: 0,
+};
+
 test("[DRN1] a stalled event loop does not answer with a burst", () => {
-  const step = planDrain({
-    nowMs: 10_000,
-    lastMs: 0,
-    deadlineMs: 600_000,
-    ratePerSecond: 100,
-    remaining: 5000,
-    carry: 0,
-    random: 0,
-  });
-  expect(step).toMatchObject({ kind: "close", count: (100 * DRAIN_TICK_MS * 2) / 1000 });
+  expect(planDrain({ ...SOME, lastMs: 0 })).toMatchObject({ kind: "ask", count: (100 * DRAIN_TICK_MS * 2) / 1000 });
 });
 
-test("[DRN2] at the deadline everything that is left is closed", () => {
-  expect(
-    planDrain({ nowMs: 5000, lastMs: 4990, deadlineMs: 5000, ratePerSecond: 1, remaining: 7, carry: 0, random: 0 }),
-  ).toEqual({ kind: "force" });
+test.each([
+  ["ForceClose", { kind: "force" }],
+  ["Abort", { kind: "abort" }],
+  ["Wait", { kind: "ask", count: 5, wakeMs: 25 }],
+] as const)("[DRN2] at the deadline %s decides about those who are left", (policy, step) => {
+  const atDeadline = { ...SOME, policy, nowMs: 600_010, lastMs: 599_960 };
+  expect(planDrain(atDeadline)).toMatchObject(step);
+  expect(planDrain({ ...atDeadline, remaining: 0, unasked: 0 })).toEqual({ kind: "done" });
+});
+
+test("[DRN8] those who move are asked before the reserve, and nobody twice", () => {
+  const { kind, ...step } = planDrain({ ...SOME, deadlineMs: 20_000, reserveMs: 5000, unasked: 2000 });
+  // 2,000 in 5 s, in a tick of 50 ms.
+  expect([kind, step]).toMatchObject(["ask", { count: 20 }]);
+  expect(planDrain({ ...SOME, unasked: 0 })).toMatchObject({ kind: "ask", count: 0 });
+  const inReserve = planDrain({ ...SOME, nowMs: 16_000, lastMs: 15_950, deadlineMs: 20_000, reserveMs: 5000 });
+  // 5,000 in half of the 4 s that are left.
+  expect(inReserve).toMatchObject({ kind: "ask", count: 125 });
+});
+
+test("[DRN1] what nobody was there for is not made up for later", () => {
+  const idle = planDrain({ ...SOME, unasked: 0, carry: 3 });
+  expect(idle).toMatchObject({ kind: "ask", count: 0, carry: 1 });
 });
 
 test("[DRN1] any drain ends by its deadline and no step closes more than two ticks' share", () => {

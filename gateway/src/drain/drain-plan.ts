@@ -1,18 +1,27 @@
 /**
- * How many connections a drain closes now, and when it looks again. Pure: the drainer carries it out.
+ * How many connections a drain asks to leave now, and when it looks again. Pure: the drainer carries it out.
  *
- *   rate   = max(rate asked for, remaining ÷ seconds left)
+ *   rate   = max(rate asked for, not yet asked ÷ seconds left)
  *   budget = what was left of the last share + rate × seconds since, at most what two ticks allow
  *   wake   = one tick, give or take half of it, so that the pods of a cluster do not close in step
+ *
+ * Clients that move need time between the question and their leaving: seconds left are counted to `reserveMs` before the deadline.
  */
+import type { DrainPolicy } from "@belay/protocol/control";
 
 export interface DrainProgress {
   readonly nowMs: number;
   /** When the plan was asked last. */
   readonly lastMs: number;
   readonly deadlineMs: number;
+  readonly policy: DrainPolicy;
   readonly ratePerSecond: number;
+  /** Connections that there are. */
   readonly remaining: number;
+  /** Those of them that nobody has asked to leave. */
+  readonly unasked: number;
+  /** What the last ones asked get before the deadline; 0 where nobody needs it. */
+  readonly reserveMs: number;
   /** What the last step left over; below 1 in the long run. */
   readonly carry: number;
   /** From 0 to below 1. */
@@ -20,22 +29,33 @@ export interface DrainProgress {
 }
 
 export type DrainStep =
-  | { readonly kind: "close"; readonly count: number; readonly carry: number; readonly wakeMs: number }
-  | { readonly kind: "force" }
+  | { readonly kind: "ask"; readonly count: number; readonly carry: number; readonly wakeMs: number }
+  /** The deadline has come. */
+  | { readonly kind: "force" | "abort" }
   | { readonly kind: "done" };
 
 /** Time between two looks, milliseconds. */
 export const DRAIN_TICK_MS = 50;
 
 export function planDrain(progress: DrainProgress): DrainStep {
-  const { nowMs, lastMs, deadlineMs, remaining, random } = progress;
+  const { nowMs, lastMs, deadlineMs, policy, remaining, unasked, random } = progress;
   if (remaining === 0) return { kind: "done" };
-  if (nowMs >= deadlineMs) return { kind: "force" };
-  const rate = Math.max(progress.ratePerSecond, (remaining * 1000) / (deadlineMs - nowMs));
+  const isOver = nowMs >= deadlineMs;
+  if (isOver && policy === "ForceClose") return { kind: "force" };
+  if (isOver && policy === "Abort") return { kind: "abort" };
+  const rate = isOver ? progress.ratePerSecond : Math.max(progress.ratePerSecond, neededRate(progress));
   // A stalled loop must not answer for the time it slept with a burst.
   const elapsedMs = Math.min(nowMs - lastMs, DRAIN_TICK_MS * 2);
   const budget = progress.carry + (rate * elapsedMs) / 1000;
-  const count = Math.min(Math.floor(budget), remaining);
+  const count = Math.min(Math.floor(budget), unasked);
   const tickMs = DRAIN_TICK_MS * (0.5 + random);
-  return { kind: "close", count, carry: budget - count, wakeMs: Math.min(tickMs, deadlineMs - nowMs) };
+  // A share that nobody was there for is not kept for those who come.
+  const carry = Math.min(budget - count, 1);
+  return { kind: "ask", count, carry, wakeMs: isOver ? tickMs : Math.min(tickMs, deadlineMs - nowMs) };
+}
+
+/** So that everybody is asked in time. In the reserve itself half of what is left: later nobody could move at all. */
+function neededRate({ nowMs, deadlineMs, reserveMs, unasked }: DrainProgress): number {
+  const leftMs = Math.max(deadlineMs - reserveMs - nowMs, (deadlineMs - nowMs) / 2);
+  return (unasked * 1000) / (reserveMs === 0 ? deadlineMs - nowMs : leftMs);
 }

@@ -1,6 +1,6 @@
 /** The private side of the control port: what only the operator may ask. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { type DrainRequest, MAX_SWEPT_PODS, type SweepRequest } from "@belay/protocol/control";
+import { type DrainCancellation, type DrainRequest, MAX_SWEPT_PODS, type SweepRequest } from "@belay/protocol/control";
 import { z } from "zod";
 import { loadReport, type NodeState } from "../node/load.ts";
 import type { SettingsSource } from "../settings.ts";
@@ -12,7 +12,7 @@ export interface ControlOptions {
   readonly settings: SettingsSource;
   readonly state: () => NodeState;
   /** False when the request's term is an old one. */
-  readonly requestDrain: (request: DrainRequest) => boolean;
+  readonly requestDrain: (request: DrainRequest | DrainCancellation) => boolean;
   /** Rejects with BrokerUnavailableError. */
   readonly sweep: (request: SweepRequest) => Promise<void>;
 }
@@ -32,12 +32,23 @@ function bounded(min: number, max: number): z.ZodNumber {
   return z.number(rule).min(min, rule).max(max, rule);
 }
 
+const term = bounded(0, Number.MAX_SAFE_INTEGER).int("must be an integer");
+
 const drainRequest: z.ZodType<DrainRequest> = z.object({
-  term: bounded(0, Number.MAX_SAFE_INTEGER).int("must be an integer"),
+  term,
   deadlineSeconds: bounded(0, 86_400),
   ratePerSecond: bounded(0.001, 1_000_000),
   reason: z.enum(["rollout", "scale-down", "unhealthy"], "must be rollout, scale-down or unhealthy"),
+  policy: z.enum(["ForceClose", "Wait", "Abort"], "must be ForceClose, Wait or Abort").exactOptional(),
 });
+
+const drainCancellation: z.ZodType<DrainCancellation> = z.object({ term, cancel: z.literal(true) });
+
+/** A union would tell the problems of both. */
+function drainBody(body: unknown): z.ZodType<DrainRequest | DrainCancellation> {
+  const isCancellation = typeof body === "object" && body !== null && "cancel" in body;
+  return isCancellation ? drainCancellation : drainRequest;
+}
 
 const sweepRequest: z.ZodType<SweepRequest> = z.object({
   podUids: z
@@ -76,7 +87,7 @@ async function serveDrain(options: ControlOptions, request: IncomingMessage, res
     sendJson(request, response, 200, JSON.stringify(options.state().drain));
     return;
   }
-  const asked = await bodyOf(request, response, drainRequest);
+  const asked = await bodyOf(request, response, drainBody);
   if (asked === undefined) return;
   if (options.requestDrain(asked)) sendJson(request, response, 200, JSON.stringify(options.state().drain));
   else
@@ -86,7 +97,7 @@ async function serveDrain(options: ControlOptions, request: IncomingMessage, res
 }
 
 async function serveSweep(options: ControlOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const asked = await bodyOf(request, response, sweepRequest);
+  const asked = await bodyOf(request, response, () => sweepRequest);
   if (asked === undefined) return;
   try {
     await options.sweep(asked);
@@ -101,7 +112,7 @@ async function serveSweep(options: ControlOptions, request: IncomingMessage, res
 async function bodyOf<T>(
   request: IncomingMessage,
   response: ServerResponse,
-  schema: z.ZodType<T>,
+  schemaOf: (body: unknown) => z.ZodType<T>,
 ): Promise<T | undefined> {
   const body = await readBody(request, MAX_BODY_BYTES);
   if (body === undefined) return undefined;
@@ -109,7 +120,8 @@ async function bodyOf<T>(
     sendProblems(request, response, body.status, [{ field: "body", rule: body.problem }]);
     return undefined;
   }
-  const parsed = schema.safeParse(parseJson(body.text), { reportInput: true });
+  const given = parseJson(body.text);
+  const parsed = schemaOf(given).safeParse(given, { reportInput: true });
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.map(({ path, message, input }) => ({
     field: path.length === 0 ? "body" : path.join("."),

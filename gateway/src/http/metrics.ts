@@ -1,6 +1,7 @@
-import { type RedisReport, TRANSPORT_NAMES, type TransportName } from "@belay/protocol/control";
+import { type DrainStatus, type RedisReport, TRANSPORT_NAMES, type TransportName } from "@belay/protocol/control";
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { Clock } from "../clock.ts";
+import { DrainMetrics } from "./drain-metrics.ts";
 import { EventLoopDelay } from "./event-loop-delay.ts";
 import { HookMetrics, type HookBreakers } from "./hook-metrics.ts";
 import { InboxMetrics } from "./inbox-metrics.ts";
@@ -24,6 +25,7 @@ export interface MetricSources {
   readonly isEvicting: () => boolean;
   readonly isLeaseHeld: () => boolean;
   readonly isDraining: () => boolean;
+  readonly drain: () => DrainStatus;
   readonly isConfigRefused: () => boolean;
   readonly namespaces: () => number;
   readonly tokenKeys: () => number;
@@ -59,6 +61,7 @@ export class Metrics {
   readonly hooks: HookMetrics;
   readonly eventLoop: EventLoopDelay;
   readonly inbox: InboxMetrics;
+  readonly drain: DrainMetrics;
 
   constructor(sources: MetricSources) {
     const registers = [this.#registry];
@@ -106,6 +109,7 @@ export class Metrics {
     this.eventLoop = new EventLoopDelay(this.#registry, sources.clock);
     registerRedisMetrics(this.#registry, sources);
     this.inbox = new InboxMetrics(this.#registry, sources.inboxes);
+    this.drain = new DrainMetrics(this.#registry, sources.drain);
     this.#gauges(sources);
     this.#counted(sources);
   }
