@@ -1,0 +1,101 @@
+import type { Link } from "./link.ts";
+import type { Push, StreamPosition, SubscribeRequest, SubscribeResult } from "./messages.ts";
+import type { ServerFeeds } from "./server-feeds.ts";
+import type { SubscriptionHost } from "./subscribing.ts";
+import { type ChannelCalls, Subscription } from "./subscription.ts";
+import type { SubscriptionOptions } from "./subscription-options.ts";
+
+type ChannelPush = Extract<Push, { readonly channel: string }>;
+
+/** All subscriptions of a client: those it made, and those that the server made for it. */
+export class Channels {
+  readonly #host: SubscriptionHost;
+  readonly #calls: ChannelCalls;
+  readonly #subscriptions = new Map<string, Subscription>();
+  readonly #server: ServerFeeds;
+  /** Unsubscribed while that could not be said. */
+  readonly #leaving = new Set<string>();
+
+  constructor(host: Omit<SubscriptionHost, "leaveLater">, calls: ChannelCalls, server: ServerFeeds) {
+    this.#host = { ...host, leaveLater: (channel) => this.#leaving.add(channel) };
+    this.#calls = calls;
+    this.#server = server;
+  }
+
+  get all(): Iterable<Subscription> {
+    return this.#subscriptions.values();
+  }
+
+  /** The channel's one subscription; options count when it is made. */
+  get(channel: string, options: SubscriptionOptions): Subscription {
+    const known = this.#subscriptions.get(channel);
+    if (known !== undefined) return known;
+    const made = new Subscription(channel, options, this.#host, this.#calls);
+    this.#subscriptions.set(channel, made);
+    return made;
+  }
+
+  /** Ends the subscription and forgets it. */
+  remove(channel: string): void {
+    this.#subscriptions.get(channel)?.unsubscribe();
+    this.#subscriptions.delete(channel);
+  }
+
+  /** Places of everything live, for a connection that goes on with it. */
+  positions(): ReadonlyMap<string, StreamPosition> {
+    const positions = new Map<string, StreamPosition>(this.#server.positions());
+    for (const { channel, position, connection } of this.#subscriptions.values())
+      if (position !== undefined && connection.isLive) positions.set(channel, position);
+    return positions;
+  }
+
+  /** Server-side subscriptions that the next connection is asked to recover. */
+  serverSubs(): ReadonlyMap<string, SubscribeRequest> {
+    return this.#server.requests();
+  }
+
+  /** A new connection: everything is subscribed anew. */
+  established(link: Link, subs: ReadonlyMap<string, SubscribeResult>): void {
+    this.#leaving.clear();
+    this.#server.established(subs);
+    const subscribings = [...this.#subscriptions.values()].map(({ connection }) => connection);
+    link.requestAll(subscribings.map((each) => each.prepare()).filter((pair) => pair !== undefined));
+    for (const each of subscribings) each.ask();
+  }
+
+  /** A connection that goes on where another one is, or was. */
+  continued(moved: ReadonlyMap<string, StreamPosition>): void {
+    const foreign = new Map(moved);
+    for (const [channel, subscription] of this.#subscriptions) {
+      const position = moved.get(channel);
+      foreign.delete(channel);
+      if (position === undefined) continue;
+      if (subscription.state.name === "unsubscribed") this.#leaving.add(channel);
+      else if (!this.#leaving.has(channel)) subscription.continued(position);
+    }
+    for (const channel of this.#leaving) foreign.delete(channel);
+    this.#server.continued(foreign);
+    for (const subscription of this.#subscriptions.values())
+      if (!moved.has(subscription.channel) || this.#leaving.has(subscription.channel)) subscription.lost();
+  }
+
+  /** Subscriptions may be changed again. */
+  sync(link: Link): void {
+    for (const channel of this.#leaving) link.request({ kind: "unsubscribe", channel }, () => undefined);
+    this.#leaving.clear();
+    for (const { connection } of this.#subscriptions.values()) connection.ask();
+  }
+
+  lost(): void {
+    for (const subscription of this.#subscriptions.values()) subscription.lost();
+  }
+
+  push(push: ChannelPush): void {
+    const subscription = this.#subscriptions.get(push.channel);
+    if (push.kind === "subscribe") return this.#server.subscribed(push.channel, push.result);
+    if (subscription === undefined || this.#server.has(push.channel)) return this.#server.push(push);
+    if (push.kind === "publication") return subscription.arrived(push.publication);
+    if (push.kind === "unsubscribe") return subscription.unsubscribed(push.code, push.reason);
+    subscription.moved(push.kind, push.info);
+  }
+}

@@ -1,0 +1,303 @@
+import { Calls } from "./calls.ts";
+import { Channels } from "./channels.ts";
+import type { ChannelName, DataOf } from "./channel-map.ts";
+import { Connector } from "./connector.ts";
+import { Continuation } from "./continuation.ts";
+import { Emitter, type Listener, type Unlisten } from "./emitter.ts";
+import { ClosedError } from "./errors.ts";
+import { Inbox, type InboxMessage } from "./inbox.ts";
+import { type Inspection, inspect } from "./inspect.ts";
+import type { Link } from "./link.ts";
+import type { ClientInfo, ConnectResult, Payload, Push, StreamPosition } from "./messages.ts";
+import { Opener } from "./opener.ts";
+import { type ClientOptions, type Parts, type Settings, settingsOf } from "./options.ts";
+import { type Publication, publicationOf } from "./publication.ts";
+import { Publisher, type PublishOptions } from "./publisher.ts";
+import type { Reset } from "./sequencer.ts";
+import { ServerFeeds } from "./server-feeds.ts";
+import type { State } from "./state.ts";
+import type { ChannelCalls, History, HistoryOptions, PresenceStats, Subscription } from "./subscription.ts";
+import type { SubscriptionOptions } from "./subscription-options.ts";
+import { TokenRefresh } from "./token-refresh.ts";
+import { TokenSource } from "./token-source.ts";
+import type { Trace } from "./trace.ts";
+import { TransportChoice } from "./transport-choice.ts";
+
+/** Events of the whole client. Those of a channel that the server subscribed are here, too. */
+export interface ClientEvents {
+  readonly state: State;
+  /** Of a subscription that the server made. */
+  readonly publication: Publication;
+  readonly join: { readonly channel: string; readonly info: ClientInfo };
+  readonly leave: { readonly channel: string; readonly info: ClientInfo };
+  readonly reset: { readonly channel: string; readonly reset: Reset };
+  readonly subscribed: { readonly channel: string };
+  readonly unsubscribed: { readonly channel: string };
+  /** Said to this connection alone. */
+  readonly message: Payload;
+  readonly inbox: InboxMessage;
+  /** Something went wrong and is tried again, or nobody waits for it. */
+  readonly error: Error;
+}
+
+export interface CallOptions {
+  /** Waiting for a connection included. Default: the client's `requestTimeoutMs`. */
+  readonly timeoutMs?: number;
+}
+
+/** Without a map of channels every name is allowed and every payload unknown. */
+export type AnyChannels = Readonly<Record<"*", unknown>>;
+
+/** A connection to a Belay gateway, or to any server of the Centrifuge protocol: one object for the life of the application. */
+export class Client<Names extends object = AnyChannels> {
+  readonly #settings: Settings;
+  readonly #emitter = new Emitter<ClientEvents>();
+  readonly #connector: Connector;
+  readonly #continuation = new Continuation();
+  readonly #channels: Channels;
+  readonly #publisher: Publisher;
+  readonly #calls: Calls;
+  readonly #inbox: Inbox | undefined;
+  readonly #refresh: TokenRefresh;
+  readonly #trace: Trace;
+  #result: ConnectResult | undefined;
+
+  constructor(options: ClientOptions & Parts) {
+    const settings = settingsOf(options);
+    this.#settings = settings;
+    const { trace } = settings;
+    this.#trace = trace === undefined ? () => undefined : (body) => trace({ atMs: settings.clock.nowMs(), ...body });
+    this.#inbox = options.inbox === undefined ? undefined : new Inbox(options.inbox.group ?? "");
+    const tokens = new TokenSource(options.token, options.getToken);
+    const choice = new TransportChoice({
+      factories: settings.transports,
+      format: settings.codec.format,
+      environment: settings.environment,
+      ...(options.transportMemory !== undefined && { memory: options.transportMemory }),
+    });
+    const link = (): Link | undefined => this.#connector.link;
+    const opener = new Opener(settings, tokens, choice, this.#trace);
+    this.#connector = new Connector(
+      { settings, opener, tokens, choice, request: () => this.#openingRequest() },
+      {
+        onState: (state) => this.#changed(state),
+        onEstablished: (result, established) => this.#established(result, established),
+        onPush: (push) => this.#pushed(push),
+        onDown: (reason) => this.#down(reason?.code),
+      },
+    );
+    this.#calls = new Calls({ clock: settings.clock, link, closed: () => this.#closedError() });
+    this.#publisher = new Publisher(settings, link);
+    this.#refresh = new TokenRefresh({
+      ...settings,
+      tokens,
+      send: (token, answer) => link()?.request({ kind: "refresh", token }, answer),
+      onFailed: (error) => this.#emitter.emit("error", error),
+    });
+    this.#channels = this.#makeChannels(link);
+  }
+
+  get state(): State {
+    return this.#connector.state;
+  }
+
+  /** Id of this client, chosen by the server; stays over a move and a resume. */
+  get id(): string | undefined {
+    return this.#result?.client;
+  }
+
+  /** Bytes that were sent and have not left yet: back-pressure of the socket. */
+  get bufferedAmount(): number {
+    return this.#connector.link?.bufferedAmount ?? 0;
+  }
+
+  /** Publishes that wait for a connection. */
+  get queue(): Publisher["waiting"] {
+    return this.#publisher.waiting;
+  }
+
+  on<Name extends keyof ClientEvents>(name: Name, listener: Listener<ClientEvents[Name]>): Unlisten {
+    return this.#emitter.on(name, listener);
+  }
+
+  /** Begins to connect, and stays until `disconnect` or a final reason. */
+  connect(): void {
+    this.#connector.handle({ type: "connect" });
+  }
+
+  /** Ends everything that is under way; subscriptions come back with the next `connect`. */
+  disconnect(): void {
+    this.#connector.handle({ type: "disconnect" });
+  }
+
+  /** Resolves when connected. Rejects when the client is closed or disconnected, or after the time-out. */
+  async ready(timeoutMs: number = Infinity): Promise<void> {
+    await this.#calls.connected(timeoutMs);
+  }
+
+  /** The channel's one subscription, made at the first call; options count then. It begins with its `subscribe`. */
+  channel<Name extends ChannelName<Names>>(
+    name: Name,
+    options: SubscriptionOptions = {},
+  ): Subscription<DataOf<Names, Name>> {
+    return this.#channels.get(name, options) as unknown as Subscription<DataOf<Names, Name>>;
+  }
+
+  /** Unsubscribes and forgets the channel's subscription. */
+  removeChannel(name: ChannelName<Names>): void {
+    this.#channels.remove(name);
+  }
+
+  /** Resolves when the server has the publish. */
+  async publish<Name extends ChannelName<Names>>(
+    channel: Name,
+    data: DataOf<Names, Name>,
+    options?: PublishOptions,
+  ): Promise<void> {
+    return this.#publisher.publish(channel, data, options);
+  }
+
+  async history<Name extends ChannelName<Names>>(
+    channel: Name,
+    options?: HistoryOptions,
+  ): Promise<History<DataOf<Names, Name>>> {
+    return this.#history(channel, options);
+  }
+
+  async presence(channel: ChannelName<Names>): Promise<ReadonlyMap<string, ClientInfo>> {
+    return (await this.#calls.call({ kind: "presence", channel }, this.#timeoutMs)).presence;
+  }
+
+  async presenceStats(channel: ChannelName<Names>): Promise<PresenceStats> {
+    const { clients, users } = await this.#calls.call({ kind: "presence_stats", channel }, this.#timeoutMs);
+    return { clients, users };
+  }
+
+  /** Calls the application behind the server. Never repeated: after a loss the outcome is unknown. */
+  async rpc(method: string, data?: Payload, options: CallOptions = {}): Promise<Payload> {
+    const { timeoutMs = this.#timeoutMs } = options;
+    const reply = await this.#calls.call({ kind: "rpc", method, ...(data !== undefined && { data }) }, timeoutMs);
+    return reply.data;
+  }
+
+  /** A message to the server, which is never answered. Resolves when it is on its way. */
+  async send(data: Payload): Promise<void> {
+    (await this.#calls.connected(this.#timeoutMs)).send(data);
+  }
+
+  /** Tells the inbox that everything up to this place has been dealt with. */
+  async acknowledge({ epoch, offset }: StreamPosition): Promise<void> {
+    await this.rpc("belay:ack", jsonPayload(this.#settings.codec.format, { epoch, offset }));
+  }
+
+  /** What the client is doing, for people. */
+  inspect(): Inspection {
+    const { link, state } = this.#connector;
+    return inspect({ state, link, result: this.#result, channels: this.#channels.all, publisher: this.#publisher });
+  }
+
+  get #timeoutMs(): number {
+    return this.#settings.requestTimeoutMs;
+  }
+
+  #makeChannels(link: () => Link | undefined): Channels {
+    const host = { ...this.#settings, trace: this.#trace, link, changeable: link };
+    const calls: ChannelCalls = {
+      publish: (channel, data, options) => this.#publisher.publish(channel, data, options),
+      history: (channel, options) => this.#history(channel, options),
+      presence: (channel) => this.presence(channel as ChannelName<Names>),
+      presenceStats: (channel) => this.presenceStats(channel as ChannelName<Names>),
+    };
+    const emitter = this.#emitter;
+    const server = new ServerFeeds(host, {
+      onPublication: (channel, wire) => emitter.emit("publication", publicationOf(channel, wire)),
+      onMoved: (kind, channel, info) => emitter.emit(kind, { channel, info }),
+      onReset: (channel, reset) => emitter.emit("reset", { channel, reset }),
+      onSubscribed: (channel) => emitter.emit("subscribed", { channel }),
+      onUnsubscribed: (channel) => emitter.emit("unsubscribed", { channel }),
+    });
+    return new Channels(host, calls, server);
+  }
+
+  async #history<Data>(channel: string, options: HistoryOptions = {}): Promise<History<Data>> {
+    const { limit = -1, since, reverse = false } = options;
+    const request = { kind: "history", channel, limit, reverse, ...(since !== undefined && { since }) } as const;
+    const { result } = await this.#calls.call(request, this.#timeoutMs);
+    const publications = result.publications.map((wire) => publicationOf<Data>(channel, wire));
+    return { publications, epoch: result.epoch, offset: result.offset };
+  }
+
+  #openingRequest(): ReturnType<ConstructorParameters<typeof Connector>[0]["request"]> {
+    const handover = this.#continuation.request(this.#settings.clock.nowMs(), this.#channels.positions());
+    const inbox = this.#inbox?.request();
+    return { handover, subs: this.#channels.serverSubs(), ...(inbox !== undefined && { inbox }) };
+  }
+
+  #established(result: ConnectResult, link: Link): void {
+    this.#result = result;
+    const { handover, keys, inbox } = result.belay ?? {};
+    this.#continuation.granted(handover);
+    if (inbox !== undefined) this.#inbox?.opened(inbox);
+    this.#refresh.start(result);
+    if (handover?.moved === undefined) this.#channels.established(link, result.subs ?? new Map());
+    else {
+      this.#channels.continued(handover.moved);
+      this.#channels.sync(link);
+    }
+    this.#publisher.connected(keys === true);
+    this.#calls.proceed(link);
+  }
+
+  #pushed(push: Push): void {
+    if ("channel" in push) return this.#channels.push(push);
+    switch (push.kind) {
+      case "message":
+        return this.#emitter.emit("message", push.data);
+      case "inbox":
+        return this.#showInbox(push);
+      case "refresh":
+        return this.#refresh.start(push);
+      case "window":
+        this.#connector.windowMs = push.window.ms;
+        return;
+      case "disconnect":
+      case "goaway":
+      case "goaway_cancel":
+        return;
+    }
+  }
+
+  #showInbox({ epoch, publication }: Extract<Push, { readonly kind: "inbox" }>): void {
+    const message = this.#inbox?.arrived(epoch, publication);
+    if (message !== undefined) this.#emitter.emit("inbox", message);
+  }
+
+  #down(code: number | undefined): void {
+    this.#refresh.stop();
+    // A close code of the server's own says that the session is over.
+    if (code !== undefined && code < 3000) this.#continuation.lost(this.#settings.clock.nowMs());
+    else this.#continuation.end();
+    this.#channels.lost();
+  }
+
+  #changed(state: State): void {
+    this.#trace({ type: "state", state });
+    const closed = this.#closedError();
+    if (closed !== undefined) {
+      this.#publisher.close(closed);
+      this.#calls.close(closed);
+    }
+    this.#emitter.emit("state", state);
+  }
+
+  #closedError(): ClosedError | undefined {
+    const { state } = this.#connector;
+    if (state.name === "closed") return new ClosedError(state.reason);
+    return state.name === "disconnected" ? new ClosedError() : undefined;
+  }
+}
+
+/** A value of JSON in the form in which this client's payloads are. */
+function jsonPayload(format: "json" | "protobuf", value: unknown): Payload {
+  return format === "json" ? value : new TextEncoder().encode(JSON.stringify(value));
+}

@@ -1,0 +1,172 @@
+import type { CancelTimer } from "./clock.ts";
+import type { Link, LinkEnd } from "./link.ts";
+import type { ConnectResult, ErrorReply, Push } from "./messages.ts";
+import { watchNetwork } from "./network-watch.ts";
+import type { Opener, OpeningRequest } from "./opener.ts";
+import type { Settings } from "./options.ts";
+import { LOCAL, needsNewToken, type Verdict, verdictOfClose, verdictOfConnectError } from "./reconnect-policy.ts";
+import { type ClosedReason, type Effect, type State, type StateEvent, step } from "./state.ts";
+import type { TokenSource } from "./token-source.ts";
+import type { TransportChoice } from "./transport-choice.ts";
+
+/** A probe must be answered within this; else the connection is given up. */
+const PROBE_TIMEOUT_MS = 5000;
+
+export interface ConnectorDeps {
+  readonly settings: Settings;
+  readonly opener: Opener;
+  readonly tokens: TokenSource;
+  readonly choice: TransportChoice;
+  /** What the next connection begins with. */
+  readonly request: () => OpeningRequest;
+}
+
+export interface ConnectorEvents {
+  readonly onState: (state: State) => void;
+  readonly onEstablished: (result: ConnectResult, link: Link) => void;
+  readonly onPush: (push: Push) => void;
+  /** The connection is gone; without a reason because the application ended it. The state follows. */
+  readonly onDown: (reason: ClosedReason | undefined) => void;
+}
+
+/** Carries out what `step` decides: one connection at a time, opened again for as long as that makes sense. */
+export class Connector {
+  readonly #deps: ConnectorDeps;
+  readonly #events: ConnectorEvents;
+  #state: State = { name: "disconnected" };
+  #link: Link | undefined;
+  #windowMs = 0;
+  #cancelOpening: (() => void) | undefined;
+  #cancelWait: CancelTimer | undefined;
+  #unwatch: (() => void) | undefined;
+
+  constructor(deps: ConnectorDeps, events: ConnectorEvents) {
+    this.#deps = deps;
+    this.#events = events;
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+
+  /** The established connection. */
+  get link(): Link | undefined {
+    return this.#link?.isEstablished === true ? this.#link : undefined;
+  }
+
+  /** Of the server's reconnect window (E4). */
+  set windowMs(windowMs: number) {
+    this.#windowMs = windowMs;
+  }
+
+  handle(event: StateEvent): void {
+    const { settings } = this.#deps;
+    const next = step(this.#state, event, {
+      nowMs: settings.clock.nowMs(),
+      random: settings.random(),
+      backoff: settings.backoff,
+      windowMs: this.#windowMs,
+      maxAttempts: settings.maxAttempts,
+    });
+    const hasChanged = next.state !== this.#state;
+    this.#state = next.state;
+    for (const effect of next.effects) this.#carryOut(effect, event.type === "lost" ? event.reason : undefined);
+    if (!hasChanged) return;
+    this.#watch();
+    this.#events.onState(next.state);
+  }
+
+  /** Goes on with another connection; the answer is the one before. */
+  adopt(link: Link): Link | undefined {
+    const before = this.#link;
+    this.#link = link;
+    return before;
+  }
+
+  /** A connection that had been established is over. One that is not used any more changes nothing. */
+  ended(link: Link, { code, reason }: LinkEnd): void {
+    if (link === this.#link) this.#lost(this.#verdict(code), { code, message: reason });
+  }
+
+  #carryOut(effect: Effect, reason: ClosedReason | undefined): void {
+    switch (effect.type) {
+      case "open":
+        return this.#open();
+      case "wait":
+        this.#cancelWait = this.#deps.settings.clock.after(effect.delayMs, () => this.handle({ type: "due" }));
+        return;
+      case "cancelWait":
+        return this.#cancelWait?.();
+      case "drop":
+        return this.#drop(reason);
+    }
+  }
+
+  #open(): void {
+    let mine: Link | undefined;
+    this.#cancelOpening = this.#deps.opener.open(this.#deps.request(), {
+      onEstablished: (result, link) => {
+        mine = link;
+        this.#link = link;
+        this.#cancelOpening = undefined;
+        this.#windowMs = result.belay?.window?.ms ?? 0;
+        this.#events.onEstablished(result, link);
+        this.handle({ type: "established" });
+      },
+      onRefused: (error) => this.#refused(error),
+      onPush: (push) => {
+        if (mine === this.#link) this.#events.onPush(push);
+      },
+      onEnd: (end) => {
+        if (mine !== undefined) return this.ended(mine, end);
+        this.#lost(this.#verdict(end.code), { code: end.code, message: end.reason });
+      },
+    });
+  }
+
+  #refused(error: ErrorReply): void {
+    const cannotRenew = needsNewToken(error.code) && !this.#deps.tokens.canRenew;
+    this.#lost(cannotRenew ? "stop" : verdictOfConnectError(error), error);
+  }
+
+  #verdict(code: number): Verdict {
+    const isFinal = code === LOCAL.unauthorized.code || code === LOCAL.noTransport.code;
+    return isFinal ? "stop" : verdictOfClose(code);
+  }
+
+  #lost(verdict: Verdict, { code, message }: ClosedReason): void {
+    this.handle({ type: "lost", verdict, reason: { code, message } });
+  }
+
+  #drop(reason: ClosedReason | undefined): void {
+    this.#cancelOpening?.();
+    this.#cancelOpening = undefined;
+    const link = this.#link;
+    this.#link = undefined;
+    link?.close(1000, "disconnect");
+    this.#events.onDown(reason);
+  }
+
+  /** Listens to the network while there is something to hear it for. */
+  #watch(): void {
+    const isIdle = this.#state.name === "disconnected" || this.#state.name === "closed";
+    if (isIdle) {
+      this.#unwatch?.();
+      this.#unwatch = undefined;
+      return;
+    }
+    const probe = (): void => this.#link?.probe(PROBE_TIMEOUT_MS);
+    const retry = (): void => {
+      probe();
+      this.handle({ type: "online" });
+    };
+    this.#unwatch ??= watchNetwork(this.#deps.settings.environment, {
+      onOnline: () => {
+        this.#deps.choice.reset();
+        retry();
+      },
+      onOffline: probe,
+      onWake: retry,
+    });
+  }
+}

@@ -1,0 +1,151 @@
+import { type Backoff, backoffMs } from "./backoff.ts";
+import type { CancelTimer, Clock, Random } from "./clock.ts";
+import { guarded } from "./emitter.ts";
+import { ConnectionLostError, RequestTimeoutError, ServerError } from "./errors.ts";
+import type { Link } from "./link.ts";
+import type { StreamPosition, SubscribeResult, WirePublication } from "./messages.ts";
+import {
+  arrived,
+  continued,
+  filled,
+  type Reset,
+  type Sequence,
+  type SequenceStep,
+  type Shown,
+  subscribed,
+} from "./sequencer.ts";
+import type { Trace } from "./trace.ts";
+
+export interface FeedDeps {
+  readonly channel: string;
+  readonly isFiltered: boolean;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly backoff: Backoff;
+  readonly trace: Trace;
+  readonly link: () => Link | undefined;
+  readonly onPublication: (publication: WirePublication) => void;
+  /** What follows waits until a promise that this answers with is settled. */
+  readonly onReset: (reset: Reset) => Promise<void> | undefined;
+}
+
+/** More missing publications than this are not asked for. */
+const MAX_FILL = 1000;
+const FILL_TRIES = 4;
+
+/** What one subscription delivers, in the order and completeness that the sequencer decides. */
+export class Feed {
+  readonly #deps: FeedDeps;
+  #sequence: Sequence;
+  /** Grows where an answer under way is of no use any more. */
+  #turn = 0;
+  #cancelTimer: CancelTimer | undefined;
+  /** What waits until the application has reloaded. */
+  #behindReload: Shown[] | undefined;
+
+  constructor(deps: FeedDeps) {
+    this.#deps = deps;
+    this.#sequence = { isFiltered: deps.isFiltered };
+  }
+
+  get position(): StreamPosition | undefined {
+    return this.#sequence.position;
+  }
+
+  subscribed(result: SubscribeResult): void {
+    this.#stopFilling();
+    this.#take(subscribed(this.#sequence, result));
+  }
+
+  arrived(publication: WirePublication): void {
+    this.#take(arrived(this.#sequence, publication));
+  }
+
+  /** Another connection delivers behind this place. */
+  continued(position: StreamPosition): void {
+    this.#take(continued(this.#sequence, position));
+  }
+
+  /** The application ended the subscription: the next one begins anew. */
+  forget(): void {
+    this.#stopFilling();
+    this.#sequence = { isFiltered: this.#deps.isFiltered };
+    this.#behindReload = undefined;
+  }
+
+  #stopFilling(): void {
+    this.#turn += 1;
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+  }
+
+  #take({ sequence, shown, fill }: SequenceStep): void {
+    this.#sequence = sequence;
+    if (fill !== undefined) {
+      this.#deps.trace({ type: "gap", channel: this.#deps.channel, from: fill.since.offset, to: fill.until });
+      this.#fill(fill.since, fill.until, 0);
+    }
+    for (const each of shown) this.#show(each);
+  }
+
+  #show(shown: Shown): void {
+    if (this.#behindReload !== undefined) {
+      this.#behindReload.push(shown);
+      return;
+    }
+    if (shown.type === "publication") return this.#deps.onPublication(shown.publication);
+    this.#deps.trace({ type: "reset", channel: this.#deps.channel, reason: shown.reset.reason });
+    const reload = this.#deps.onReset(shown.reset);
+    if (reload === undefined) return;
+    const behind: Shown[] = [];
+    this.#behindReload = behind;
+    const goOn = (): void => {
+      if (this.#behindReload !== behind) return;
+      this.#behindReload = undefined;
+      for (const each of behind) this.#show(each);
+    };
+    reload.then(goOn, (error: unknown) => {
+      goOn();
+      guarded(() => {
+        throw error;
+      });
+    });
+  }
+
+  #fill(since: StreamPosition, until: number, attempt: number): void {
+    this.#stopFilling();
+    const turn = this.#turn;
+    const link = this.#deps.link();
+    // Without a connection the subscription begins again with the next one, and this hole with it.
+    if (link === undefined) return;
+    if (until - since.offset > MAX_FILL) return this.#giveUp(until);
+    const { channel } = this.#deps;
+    link.request({ kind: "history", channel, limit: until - since.offset, since, reverse: false }, (outcome) => {
+      if (turn !== this.#turn) return;
+      if (!outcome.ok) return this.#failed(outcome.error, { since, until, attempt });
+      if (outcome.reply.kind !== "history") return this.#giveUp(until);
+      const { epoch, publications } = outcome.reply.result;
+      this.#take(filled(this.#sequence, until, epoch === since.epoch ? publications : undefined));
+    });
+  }
+
+  #failed(error: Error, { since, until, attempt }: Filling): void {
+    const { clock, backoff, random } = this.#deps;
+    const again = (): void => this.#fill(since, until, attempt + 1);
+    // The connection may have been followed by another one without a loss.
+    const isLost = error instanceof ConnectionLostError;
+    const mayHelp = error instanceof RequestTimeoutError || (error instanceof ServerError && error.isTemporary);
+    if (!isLost && (!mayHelp || attempt >= FILL_TRIES)) return this.#giveUp(until);
+    this.#cancelTimer = clock.after(isLost ? 0 : backoffMs(backoff, attempt, random()), again);
+  }
+
+  #giveUp(until: number): void {
+    this.#take(filled(this.#sequence, until, undefined));
+  }
+}
+
+interface Filling {
+  readonly since: StreamPosition;
+  readonly until: number;
+  readonly attempt: number;
+}

@@ -1,0 +1,140 @@
+import { emulationEndpointOf, endpointOf } from "./endpoints.ts";
+import { UnauthorizedError } from "./errors.ts";
+import { Link, type LinkEnd, type LinkEvents } from "./link.ts";
+import type { ConnectCommand, ConnectResult, ErrorReply, HandoverRequest, SubscribeRequest } from "./messages.ts";
+import type { Settings } from "./options.ts";
+import { LOCAL, needsNewToken } from "./reconnect-policy.ts";
+import type { TokenSource } from "./token-source.ts";
+import type { Trace } from "./trace.ts";
+import type { TransportChoice } from "./transport-choice.ts";
+import type { TransportFactory } from "./transport.ts";
+
+/** What a connection begins with beside token and settings. */
+export interface OpeningRequest {
+  readonly handover: HandoverRequest;
+  /** Server-side subscriptions to recover. */
+  readonly subs: ReadonlyMap<string, SubscribeRequest>;
+  readonly inbox?: { readonly group: string; readonly epoch?: string; readonly offset?: number };
+}
+
+export interface OpeningEvents extends Omit<LinkEvents, "onEstablished"> {
+  readonly onEstablished: (result: ConnectResult, link: Link) => void;
+}
+
+/** Opens connections: brings the token, chooses the transport, and tells both how it went. */
+export class Opener {
+  readonly #settings: Settings;
+  readonly #tokens: TokenSource;
+  readonly #choice: TransportChoice;
+  readonly #trace: Trace;
+  #opened = 0;
+
+  constructor(settings: Settings, tokens: TokenSource, choice: TransportChoice, trace: Trace) {
+    this.#settings = settings;
+    this.#tokens = tokens;
+    this.#choice = choice;
+    this.#trace = trace;
+  }
+
+  /** The answer gives it up, at whatever point it is; then no event comes any more. */
+  open(request: OpeningRequest, events: OpeningEvents): () => void {
+    let isCancelled = false;
+    let link: Link | undefined;
+    const begin = (token: string | undefined): void => {
+      if (!isCancelled) link = this.#link(connectOf(this.#settings, token, request), events);
+    };
+    const fail = (error: unknown): void => {
+      if (!isCancelled) events.onEnd({ ...failure(error), wasOpened: false });
+    };
+    this.#tokens.get().then(begin).catch(fail);
+    return () => {
+      isCancelled = true;
+      link?.close(1000, "given up");
+    };
+  }
+
+  #link(connect: Omit<ConnectCommand, "id" | "kind">, events: OpeningEvents): Link {
+    const { clock, endpoints } = this.#settings;
+    const beganMs = clock.nowMs();
+    const factory = this.#choice.next(beganMs);
+    if (factory === undefined) throw new NoTransportError();
+    this.#opened += 1;
+    const number = this.#opened;
+    const endpoint = endpoints?.[factory.name] ?? endpointOf(this.#settings.endpoint, factory.name);
+    this.#trace({ type: "open", link: number, transport: factory.name, endpoint });
+    const link: Link = new Link(connect, this.#linkOptions(factory, endpoint, number), {
+      ...events,
+      onEstablished: (result) => {
+        this.#choice.worked(clock.nowMs());
+        const isContinued = result.belay?.handover?.moved !== undefined;
+        this.#trace({ type: "established", link: number, tookMs: clock.nowMs() - beganMs, isContinued });
+        events.onEstablished(result, link);
+      },
+      onRefused: (error) => this.#refused(error, events),
+      onEnd: (end) => {
+        this.#trace({ type: "end", link: number, end });
+        this.#judge(end, link.hasBeenEstablished);
+        events.onEnd(end);
+      },
+    });
+    return link;
+  }
+
+  #linkOptions(factory: TransportFactory, endpoint: string, number: number): ConstructorParameters<typeof Link>[1] {
+    const { endpoints, headers, environment, codec, clock, trace } = this.#settings;
+    const { connectTimeoutMs, requestTimeoutMs, pingSlackMs } = this.#settings;
+    return {
+      factory,
+      endpoint,
+      emulationEndpoint: endpoints?.["emulation"] ?? emulationEndpointOf(this.#settings.endpoint),
+      environment,
+      codec,
+      clock,
+      connectTimeoutMs,
+      requestTimeoutMs,
+      pingSlackMs,
+      ...(headers !== undefined && { headers }),
+      ...(trace !== undefined && {
+        onFrame: (direction, frame) => this.#trace({ type: "frame", link: number, direction, frame }),
+      }),
+    };
+  }
+
+  #refused(error: ErrorReply, events: OpeningEvents): void {
+    if (needsNewToken(error.code)) this.#tokens.drop();
+    events.onRefused(error);
+  }
+
+  /** A server that closes with a code of its own understands the transport; everything else before connect's reply blames it. */
+  #judge({ code }: LinkEnd, wasEstablished: boolean): void {
+    if (needsNewToken(code)) this.#tokens.drop();
+    if (!wasEstablished && code < 3000) this.#choice.failed();
+  }
+}
+
+class NoTransportError extends Error {
+  override readonly name = "NoTransportError";
+}
+
+function failure(error: unknown): Omit<LinkEnd, "wasOpened"> {
+  if (error instanceof UnauthorizedError) return { code: LOCAL.unauthorized.code, reason: error.message };
+  if (error instanceof NoTransportError) return LOCAL.noTransport;
+  const { message } = error instanceof Error ? error : new Error(String(error));
+  return { code: LOCAL.noToken.code, reason: message };
+}
+
+function connectOf(
+  { data, name, version, headers }: Settings,
+  token: string | undefined,
+  { handover, subs, inbox }: OpeningRequest,
+): Omit<ConnectCommand, "id" | "kind"> {
+  return {
+    ...(token !== undefined && { token }),
+    ...(data !== undefined && { data }),
+    ...(name !== undefined && { name }),
+    ...(version !== undefined && { version }),
+    ...(headers !== undefined && { headers }),
+    ...(subs.size > 0 && { subs }),
+    belay: { handover, keys: true, window: true, ...(inbox !== undefined && { inbox }) },
+  };
+}

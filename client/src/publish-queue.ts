@@ -1,0 +1,160 @@
+import type { Payload } from "./messages.ts";
+
+/** Bounds of what waits to be published. */
+export interface QueueLimits {
+  /** Publishes. Default 1000. */
+  readonly maxCount: number;
+  /** Bytes of their payloads as JSON. Default 1 MB. */
+  readonly maxBytes: number;
+  /** How long one may wait. Default 2 minutes. */
+  readonly maxAgeMs: number;
+}
+
+/** One publish until it is acknowledged or given up. */
+export interface QueuedPublish {
+  readonly channel: string;
+  readonly data: Payload;
+  /** By which the server knows a repeated one. */
+  readonly key: string;
+  readonly bytes: number;
+  readonly queuedMs: number;
+  readonly maxAgeMs: number;
+}
+
+interface Entry {
+  readonly publish: QueuedPublish;
+  /** The connection on which it is under way. */
+  via?: object;
+  /** When it left for the first time: from then on it may be in the channel. */
+  firstSentMs?: number;
+  notBeforeMs: number;
+}
+
+/** A server remembers keys for 5 minutes; a publish is repeated within less. */
+const REPEAT_WITHIN_MS = 240_000;
+
+export interface Settled {
+  readonly publish: QueuedPublish;
+  /** It was sent, so that it may have been published. */
+  readonly wasSent: boolean;
+}
+
+/**
+ * Publishes in the order in which they were made, with those under way. Within a channel none leaves while an earlier one waits, or
+ * is under way on another connection: so their order survives losses and moves. No clock and no socket: both are arguments.
+ */
+export class PublishQueue {
+  readonly #limits: QueueLimits;
+  readonly #entries = new Map<string, Entry>();
+  #waitingBytes = 0;
+  #waitingCount = 0;
+
+  constructor(limits: QueueLimits) {
+    this.#limits = limits;
+  }
+
+  get waiting(): { readonly count: number; readonly bytes: number } {
+    return { count: this.#waitingCount, bytes: this.#waitingBytes };
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  hasRoomFor(bytes: number): boolean {
+    return this.#waitingCount < this.#limits.maxCount && this.#waitingBytes + bytes <= this.#limits.maxBytes;
+  }
+
+  add(publish: QueuedPublish): void {
+    this.#entries.set(publish.key, { publish, notBeforeMs: 0 });
+    this.#count(publish, 1);
+  }
+
+  /** Takes out what waits for this channel and was never sent. */
+  replace(channel: string): readonly QueuedPublish[] {
+    const waiting = [...this.#entries.values()].filter(
+      ({ publish, firstSentMs }) => publish.channel === channel && firstSentMs === undefined,
+    );
+    return waiting.map(({ publish }) => this.#remove(publish.key)?.publish ?? publish);
+  }
+
+  /** What may leave over `via` now; it counts as under way then. */
+  take(via: object, nowMs: number): readonly QueuedPublish[] {
+    const blocked = new Set<string>();
+    const due: QueuedPublish[] = [];
+    for (const entry of this.#entries.values()) {
+      const { channel } = entry.publish;
+      if (entry.via === via) continue;
+      if (entry.via !== undefined || entry.notBeforeMs > nowMs) blocked.add(channel);
+      if (blocked.has(channel)) continue;
+      entry.via = via;
+      entry.firstSentMs ??= nowMs;
+      this.#count(entry.publish, -1);
+      due.push(entry.publish);
+    }
+    return due;
+  }
+
+  /** Answered, or given up. */
+  settle(key: string): void {
+    this.#remove(key);
+  }
+
+  /** Not answered: it waits again, in its old place. */
+  putBack(key: string, notBeforeMs: number): void {
+    const entry = this.#entries.get(key);
+    if (entry?.via === undefined) return;
+    delete entry.via;
+    entry.notBeforeMs = notBeforeMs;
+    this.#count(entry.publish, 1);
+  }
+
+  /** Takes out what waits but may not be sent a second time, because this server knows no keys. */
+  unrepeatable(): readonly Settled[] {
+    return this.#takeOut(({ via, firstSentMs }) => via === undefined && firstSentMs !== undefined);
+  }
+
+  /** Takes out what has waited for too long. */
+  expired(nowMs: number): readonly Settled[] {
+    return this.#takeOut((entry) => entry.via === undefined && deadlineOf(entry) <= nowMs);
+  }
+
+  /** Takes out everything. */
+  clear(): readonly Settled[] {
+    return this.#takeOut(() => true);
+  }
+
+  /** When `expired` or `take` has something new at the latest; undefined where nothing waits. */
+  nextMs(nowMs: number): number | undefined {
+    let next: number | undefined;
+    for (const entry of this.#entries.values()) {
+      if (entry.via !== undefined) continue;
+      const wakeMs = entry.notBeforeMs > nowMs ? Math.min(entry.notBeforeMs, deadlineOf(entry)) : deadlineOf(entry);
+      next = Math.min(next ?? Infinity, wakeMs);
+    }
+    return next;
+  }
+
+  #takeOut(isMeant: (entry: Entry) => boolean): readonly Settled[] {
+    const meant = [...this.#entries.values()].filter(isMeant);
+    for (const { publish } of meant) this.#remove(publish.key);
+    return meant.map(({ publish, firstSentMs }) => ({ publish, wasSent: firstSentMs !== undefined }));
+  }
+
+  #remove(key: string): Entry | undefined {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return undefined;
+    this.#entries.delete(key);
+    if (entry.via === undefined) this.#count(entry.publish, -1);
+    return entry;
+  }
+
+  #count({ bytes }: QueuedPublish, sign: 1 | -1): void {
+    this.#waitingCount += sign;
+    this.#waitingBytes += sign * bytes;
+  }
+}
+
+function deadlineOf({ publish, firstSentMs = Infinity }: Entry): number {
+  return Math.min(publish.queuedMs + publish.maxAgeMs, firstSentMs + REPEAT_WITHIN_MS);
+}

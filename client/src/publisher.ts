@@ -1,0 +1,186 @@
+import { backoffMs } from "./backoff.ts";
+import type { CancelTimer } from "./clock.ts";
+import {
+  type ClosedError,
+  ConnectionLostError,
+  NotConnectedError,
+  OutcomeUnknownError,
+  QueueExpiredError,
+  QueueFullError,
+  RequestTimeoutError,
+  ServerError,
+} from "./errors.ts";
+import type { Link, Outcome } from "./link.ts";
+import type { Payload } from "./messages.ts";
+import type { Settings } from "./options.ts";
+import { PublishQueue, type QueuedPublish } from "./publish-queue.ts";
+
+export interface PublishOptions {
+  /**
+   * What happens without a connection: `queue` waits for one (the default), `latest` waits and takes the place of what waits for
+   * the same channel, `reject` fails at once.
+   */
+  readonly whenOffline?: "queue" | "latest" | "reject";
+  /** How long it may wait, at most the queue's own bound. */
+  readonly maxAgeMs?: number;
+}
+
+interface Promised {
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+  attempts: number;
+}
+
+/** Publishes, each with a key under which it is repeated until the server has acknowledged it. */
+export class Publisher {
+  readonly #settings: Settings;
+  readonly #link: () => Link | undefined;
+  readonly #queue: PublishQueue;
+  readonly #promised = new Map<string, Promised>();
+  /** Begins every key of this client. */
+  readonly #prefix: string;
+  #made = 0;
+  #cancelTimer: CancelTimer | undefined;
+  #keysGranted = false;
+
+  constructor(settings: Settings, link: () => Link | undefined) {
+    this.#settings = settings;
+    this.#link = link;
+    this.#queue = new PublishQueue(settings.queue);
+    this.#prefix = Array.from({ length: 3 }, () => Math.floor(settings.random() * 2 ** 32).toString(36)).join("");
+  }
+
+  get waiting(): PublishQueue["waiting"] {
+    return this.#queue.waiting;
+  }
+
+  /** Without an answer yet, under way or waiting. */
+  get size(): number {
+    return this.#queue.size;
+  }
+
+  async publish(channel: string, data: Payload, options: PublishOptions = {}): Promise<void> {
+    const publish = this.#queued(channel, data, options);
+    if (this.#link() === undefined) this.#makeRoom(publish, options);
+    return new Promise((resolve, reject) => {
+      this.#promised.set(publish.key, { resolve, reject, attempts: 0 });
+      this.#queue.add(publish);
+      this.flush();
+    });
+  }
+
+  /** Another connection is the one to publish on; what is under way on the one before is waited for. */
+  connected(keysGranted: boolean): void {
+    this.#keysGranted = keysGranted;
+    if (!keysGranted) {
+      for (const { publish } of this.#queue.unrepeatable()) this.#reject(publish, unknownOutcome());
+    }
+    this.flush();
+  }
+
+  /** Nothing will be published any more. */
+  close(error: ClosedError): void {
+    for (const { publish, wasSent } of this.#queue.clear())
+      this.#reject(publish, wasSent ? unknownOutcome(error) : error);
+    this.#schedule();
+  }
+
+  /** Sends what may leave now. */
+  flush(): void {
+    const { clock } = this.#settings;
+    const link = this.#link();
+    if (link !== undefined && this.#queue.waiting.count > 0) {
+      for (const publish of this.#queue.take(link, clock.nowMs())) this.#send(publish, link);
+    }
+    this.#schedule();
+  }
+
+  #send(publish: QueuedPublish, link: Link): void {
+    const { channel, data, key } = publish;
+    const isKeyed = this.#keysGranted;
+    link.request({ kind: "publish", channel, data, ...(isKeyed && { key }) }, (outcome) => {
+      this.#answered(publish, outcome, isKeyed);
+      this.flush();
+    });
+  }
+
+  #answered(publish: QueuedPublish, outcome: Outcome, isKeyed: boolean): void {
+    const promised = this.#promised.get(publish.key);
+    if (promised === undefined) return;
+    if (outcome.ok) {
+      this.#forget(publish);
+      return promised.resolve();
+    }
+    const { error } = outcome;
+    if (!isUnsettled(error)) return this.#reject(publish, error);
+    if (!isKeyed) return this.#reject(publish, error instanceof ServerError ? error : unknownOutcome(error));
+    const { clock, backoff, random } = this.#settings;
+    const waitMs = error instanceof ServerError ? backoffMs(backoff, promised.attempts, random()) : 0;
+    promised.attempts += 1;
+    this.#queue.putBack(publish.key, clock.nowMs() + waitMs);
+  }
+
+  #queued(channel: string, data: Payload, { maxAgeMs = Infinity }: PublishOptions): QueuedPublish {
+    this.#made += 1;
+    return {
+      channel,
+      data,
+      key: `${this.#prefix}-${this.#made.toString(36)}`,
+      bytes: sizeOf(data),
+      queuedMs: this.#settings.clock.nowMs(),
+      maxAgeMs: Math.min(maxAgeMs, this.#settings.queue.maxAgeMs),
+    };
+  }
+
+  #makeRoom({ channel, bytes }: QueuedPublish, { whenOffline = "queue" }: PublishOptions): void {
+    if (whenOffline === "reject") throw new NotConnectedError("there is no connection to publish on");
+    if (whenOffline === "latest") {
+      for (const replaced of this.#queue.replace(channel))
+        this.#reject(replaced, new QueueFullError("a newer publish took its place"));
+    }
+    if (!this.#queue.hasRoomFor(bytes)) throw new QueueFullError("the queue of publishes is full");
+  }
+
+  /** One timer for whatever is next: an end of waiting, or another try. */
+  #schedule(): void {
+    const { clock } = this.#settings;
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    if (this.#queue.waiting.count === 0) return;
+    const nowMs = clock.nowMs();
+    const nextMs = this.#queue.nextMs(nowMs);
+    if (nextMs === undefined || nextMs === Infinity) return;
+    this.#cancelTimer = clock.after(Math.max(0, nextMs - nowMs), () => {
+      for (const { publish, wasSent } of this.#queue.expired(clock.nowMs()))
+        this.#reject(publish, wasSent ? unknownOutcome() : new QueueExpiredError("no connection in time"));
+      this.flush();
+    });
+  }
+
+  #reject(publish: QueuedPublish, error: Error): void {
+    const promised = this.#promised.get(publish.key);
+    this.#forget(publish);
+    promised?.reject(error);
+  }
+
+  #forget({ key }: QueuedPublish): void {
+    this.#queue.settle(key);
+    this.#promised.delete(key);
+  }
+}
+
+/** Trying again may help, or has to. */
+function isUnsettled(error: Error): boolean {
+  if (error instanceof ServerError) return error.isTemporary;
+  return error instanceof ConnectionLostError || error instanceof RequestTimeoutError;
+}
+
+function unknownOutcome(cause?: Error): OutcomeUnknownError {
+  return new OutcomeUnknownError("the publish may or may not be in the channel", { cause });
+}
+
+/** Bytes of a payload on the wire, nearly. */
+function sizeOf(data: Payload): number {
+  if (data instanceof Uint8Array) return data.byteLength;
+  return (JSON.stringify(data) as string | undefined)?.length ?? 0;
+}

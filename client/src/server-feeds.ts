@@ -1,0 +1,98 @@
+import { Feed, type FeedDeps } from "./feed.ts";
+import type {
+  ClientInfo,
+  Push,
+  StreamPosition,
+  SubscribeRequest,
+  SubscribeResult,
+  WirePublication,
+} from "./messages.ts";
+import type { Reset } from "./sequencer.ts";
+
+type ChannelPush = Extract<Push, { readonly channel: string }>;
+
+export interface ServerFeedEvents {
+  readonly onPublication: (channel: string, publication: WirePublication) => void;
+  readonly onMoved: (kind: "join" | "leave", channel: string, info: ClientInfo) => void;
+  readonly onReset: (channel: string, reset: Reset) => void;
+  readonly onSubscribed: (channel: string) => void;
+  readonly onUnsubscribed: (channel: string) => void;
+}
+
+/** Subscriptions that the server made: the client never asks for one, but recovers it with connect. */
+export class ServerFeeds {
+  readonly #deps: Omit<FeedDeps, "channel" | "isFiltered" | "onPublication" | "onReset">;
+  readonly #events: ServerFeedEvents;
+  readonly #feeds = new Map<string, Feed>();
+
+  constructor(deps: Omit<FeedDeps, "channel" | "isFiltered" | "onPublication" | "onReset">, events: ServerFeedEvents) {
+    this.#deps = deps;
+    this.#events = events;
+  }
+
+  has(channel: string): boolean {
+    return this.#feeds.has(channel);
+  }
+
+  *positions(): Iterable<[string, StreamPosition]> {
+    for (const [channel, { position }] of this.#feeds) if (position !== undefined) yield [channel, position];
+  }
+
+  requests(): ReadonlyMap<string, SubscribeRequest> {
+    return new Map([...this.positions()].map(([channel, position]) => [channel, { recover: true, ...position }]));
+  }
+
+  /** A new connection has these, and no others. */
+  established(subs: ReadonlyMap<string, SubscribeResult>): void {
+    this.#keepOnly(subs);
+    for (const [channel, result] of subs) this.subscribed(channel, result);
+  }
+
+  subscribed(channel: string, result: SubscribeResult): void {
+    const feed = this.#feeds.get(channel) ?? this.#make(channel);
+    this.#events.onSubscribed(channel);
+    feed.subscribed(result);
+  }
+
+  /** A connection that goes on with these, and no others. */
+  continued(places: ReadonlyMap<string, StreamPosition>): void {
+    this.#keepOnly(places);
+    for (const [channel, position] of places) {
+      const feed = this.#feeds.get(channel);
+      if (feed === undefined) this.subscribed(channel, position);
+      else feed.continued(position);
+    }
+  }
+
+  #keepOnly(channels: ReadonlyMap<string, unknown>): void {
+    for (const channel of this.#feeds.keys()) if (!channels.has(channel)) this.#end(channel);
+  }
+
+  push(push: Exclude<ChannelPush, { readonly kind: "subscribe" }>): void {
+    if (push.kind === "publication") this.#feeds.get(push.channel)?.arrived(push.publication);
+    else if (!this.has(push.channel)) return;
+    else if (push.kind === "unsubscribe") this.#end(push.channel);
+    else this.#events.onMoved(push.kind, push.channel, push.info);
+  }
+
+  #make(channel: string): Feed {
+    const feed = new Feed({
+      ...this.#deps,
+      channel,
+      isFiltered: false,
+      onPublication: (publication) => this.#events.onPublication(channel, publication),
+      onReset: (reset) => {
+        this.#events.onReset(channel, reset);
+        return undefined;
+      },
+    });
+    this.#feeds.set(channel, feed);
+    return feed;
+  }
+
+  #end(channel: string): void {
+    this.#feeds.get(channel)?.forget();
+    this.#feeds.delete(channel);
+    this.#events.onUnsubscribed(channel);
+  }
+}

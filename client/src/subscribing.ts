@@ -1,0 +1,225 @@
+import { type Backoff, backoffMs } from "./backoff.ts";
+import type { CancelTimer, Clock, Random } from "./clock.ts";
+import {
+  ConnectionLostError,
+  RequestTimeoutError,
+  ServerError,
+  UnauthorizedError,
+  UnsubscribedError,
+} from "./errors.ts";
+import type { Answer, Link, Outcome, Request } from "./link.ts";
+import type { StreamPosition, SubscribeResult } from "./messages.ts";
+import { needsNewToken } from "./reconnect-policy.ts";
+import type { SubscriptionOptions } from "./subscription-options.ts";
+import { TokenRefresh } from "./token-refresh.ts";
+import { TokenSource } from "./token-source.ts";
+import type { Trace } from "./trace.ts";
+
+/** What a client is to its subscriptions. */
+export interface SubscriptionHost {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly backoff: Backoff;
+  readonly trace: Trace;
+  readonly link: () => Link | undefined;
+  /** The connection, where subscriptions may be changed now; in a move they may not. */
+  readonly changeable: () => Link | undefined;
+  /** Told as soon as subscriptions may be changed again. */
+  readonly leaveLater: (channel: string) => void;
+}
+
+export interface SubscribingEvents {
+  readonly position: () => StreamPosition | undefined;
+  readonly onSubscribed: (result: SubscribeResult) => void;
+  readonly onRetry: (error: Error) => void;
+  readonly onEnded: (error: UnsubscribedError) => void;
+}
+
+export type SubscribeRequestPair = readonly [Request, Answer];
+
+/** Gets a subscription onto the connection, and keeps it there: token, request, tries, refresh. */
+export class Subscribing {
+  readonly #channel: string;
+  readonly #options: SubscriptionOptions;
+  readonly #host: SubscriptionHost;
+  readonly #events: SubscribingEvents;
+  readonly #tokens: TokenSource;
+  readonly #refresh: TokenRefresh;
+  /** The server has, or may have, this subscription on the connection. */
+  #isAsked = false;
+  #isLive = false;
+  #isWanted = false;
+  #attempt = 0;
+  /** Grows where an answer under way is of no use any more. */
+  #turn = 0;
+  #mayRecover = true;
+  #cancelTimer: CancelTimer | undefined;
+
+  constructor(channel: string, options: SubscriptionOptions, host: SubscriptionHost, events: SubscribingEvents) {
+    this.#channel = channel;
+    this.#options = options;
+    this.#host = host;
+    this.#events = events;
+    this.#tokens = new TokenSource(options.token, options.getToken);
+    this.#refresh = new TokenRefresh({
+      ...host,
+      tokens: this.#tokens,
+      send: (token, answer) => this.#sendToken(token, answer),
+      // The server ends the subscription when the token does, and says so.
+      onFailed: (error) => events.onRetry(error),
+    });
+  }
+
+  /** The server has the subscription, and has said so. */
+  get isLive(): boolean {
+    return this.#isLive;
+  }
+
+  start(): void {
+    this.#isWanted = true;
+    this.#attempt = 0;
+    this.ask();
+  }
+
+  /** Asks the server where that is possible now and has not been done. */
+  ask(): void {
+    const link = this.#host.changeable();
+    if (link === undefined || !this.#isWanted || this.#isAsked) return;
+    const pair = this.prepare();
+    if (pair !== undefined) return link.request(...pair);
+    this.#turn += 1;
+    const turn = this.#turn;
+    const retry = (error: unknown): void => {
+      if (turn === this.#turn) this.#failed(error instanceof Error ? error : new Error(String(error)));
+    };
+    this.#tokens
+      .get()
+      .then(() => turn === this.#turn && this.ask())
+      .catch(retry);
+  }
+
+  /** The request, for a frame with others; undefined where a token is to be had first, or nothing to be asked. */
+  prepare(): SubscribeRequestPair | undefined {
+    const needsToken = this.#tokens.atHand === undefined && this.#tokens.canRenew;
+    if (!this.#isWanted || this.#isAsked || needsToken) return undefined;
+    this.#isAsked = true;
+    this.#turn += 1;
+    const turn = this.#turn;
+    return [this.#request(), (outcome) => turn === this.#turn && this.#answered(outcome)];
+  }
+
+  /** The connection is gone, and the subscription on it. */
+  lost(): void {
+    this.#rest();
+    this.#attempt = 0;
+  }
+
+  /** The subscription is on the new connection already. */
+  continued(): void {
+    this.#turn += 1;
+    this.#cancelTimer?.();
+    this.#isAsked = true;
+    this.#isLive = true;
+    this.#refresh.resume();
+  }
+
+  /** The server ended it and wants to be asked again. */
+  again(isInvalidated: boolean): void {
+    this.#rest();
+    if (isInvalidated) {
+      this.#mayRecover = false;
+      this.#tokens.drop();
+    }
+    this.ask();
+  }
+
+  /** Nothing more is wanted, and the server knows. */
+  stop(): void {
+    this.#rest();
+    this.#isWanted = false;
+  }
+
+  /** Nothing more is wanted: the server is told. */
+  leave(): void {
+    const mayBeThere = this.#isAsked || this.#host.link() === undefined;
+    this.stop();
+    // A connection that is lost may be continued, with its subscriptions.
+    if (!mayBeThere) return;
+    const link = this.#host.changeable();
+    if (link === undefined) this.#host.leaveLater(this.#channel);
+    else link.request({ kind: "unsubscribe", channel: this.#channel }, ignore);
+  }
+
+  #rest(): void {
+    this.#turn += 1;
+    this.#isAsked = false;
+    this.#isLive = false;
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    this.#refresh.stop();
+  }
+
+  #request(): Request {
+    const { data, joinLeave, tagsFilter } = this.#options;
+    const token = this.#tokens.atHand;
+    const position = this.#mayRecover ? this.#events.position() : undefined;
+    return {
+      kind: "subscribe",
+      channel: this.#channel,
+      positioned: true,
+      recoverable: true,
+      ...(token !== undefined && { token }),
+      ...(position !== undefined && { recover: true, ...position }),
+      ...(data !== undefined && { data }),
+      ...(joinLeave === true && { joinLeave }),
+      ...(tagsFilter !== undefined && { tagsFilter }),
+    };
+  }
+
+  #answered(outcome: Outcome): void {
+    if (!outcome.ok) return this.#refused(outcome.error);
+    if (outcome.reply.kind !== "subscribe") return this.#failed(new Error("no answer to subscribe"));
+    this.#attempt = 0;
+    this.#mayRecover = true;
+    this.#isLive = true;
+    this.#refresh.start(outcome.reply.result);
+    this.#events.onSubscribed(outcome.reply.result);
+  }
+
+  #refused(error: Error): void {
+    this.#isAsked = false;
+    // Another connection asks again.
+    if (error instanceof ConnectionLostError) return;
+    if (error instanceof RequestTimeoutError) {
+      // The server may have subscribed meanwhile, and would refuse a second one.
+      this.#host.changeable()?.request({ kind: "unsubscribe", channel: this.#channel }, ignore);
+      return this.#failed(error);
+    }
+    if (error instanceof ServerError && needsNewToken(error.code) && this.#tokens.canRenew) {
+      this.#tokens.drop();
+      return this.#failed(error);
+    }
+    if (error instanceof ServerError && error.isTemporary) return this.#failed(error);
+    const code = error instanceof ServerError ? error.code : 0;
+    this.#events.onEnded(new UnsubscribedError(code, error.message));
+  }
+
+  /** Tries again later, unless there will be no token. */
+  #failed(error: Error): void {
+    this.#isAsked = false;
+    if (error instanceof UnauthorizedError) return this.#events.onEnded(new UnsubscribedError(0, error.message));
+    const { clock, backoff, random } = this.#host;
+    this.#cancelTimer?.();
+    this.#cancelTimer = clock.after(backoffMs(backoff, this.#attempt, random()), () => this.ask());
+    this.#attempt += 1;
+    this.#events.onRetry(error);
+  }
+
+  #sendToken(token: string, answer: Answer): void {
+    const link = this.#host.changeable();
+    if (link === undefined) answer({ ok: false, error: new ConnectionLostError("the connection moves") });
+    else link.request({ kind: "sub_refresh", channel: this.#channel, token }, answer);
+  }
+}
+
+const ignore = (): void => undefined;

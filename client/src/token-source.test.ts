@@ -1,0 +1,42 @@
+import { expect, test } from "vitest";
+import { refreshDelayMs, TokenSource } from "./token-source.ts";
+
+test("[SDK15] a provider is asked once for concurrent needs, and its token is kept", async () => {
+  let asked = 0;
+  const source = new TokenSource(undefined, async () => {
+    asked += 1;
+    return `token ${asked}`;
+  });
+  expect(await Promise.all([source.get(), source.get(), source.renew()])).toEqual(["token 1", "token 1", "token 1"]);
+  expect(await source.get()).toBe("token 1");
+  source.drop();
+  expect(await source.get()).toBe("token 2");
+});
+
+test("[SDK15] a provider that failed is asked again", async () => {
+  let asked = 0;
+  const source = new TokenSource(undefined, async () => {
+    asked += 1;
+    if (asked === 1) throw new Error("away");
+    return "token";
+  });
+  await expect(source.get()).rejects.toThrow("away");
+  expect(await source.get()).toBe("token");
+});
+
+test("[SDK15] a token without a provider stays", async () => {
+  const source = new TokenSource("fixed", undefined);
+  source.drop();
+  expect(await source.get()).toBe("fixed");
+  expect(source.canRenew).toBe(false);
+});
+
+test.each([
+  [1000, 970_000],
+  [60, 48_000],
+  [1, 800],
+  [0, 0],
+  [10_000_000, 2 ** 31 - 1],
+])("[SDK16] what ends in %i s is refreshed after %i ms", (ttl, delay) => {
+  expect(refreshDelayMs(ttl)).toBe(delay);
+});
