@@ -129,6 +129,7 @@ export const layers: readonly Layer[] = [
       "drain",
       "limits",
       "handlers",
+      "takeover",
       "services",
       "subscription",
       "hub",
@@ -191,6 +192,7 @@ export const layers: readonly Layer[] = [
     "clock",
   ]),
   gateway("handlers", /handlers\//, [
+    "takeover",
     "services",
     "subscription",
     "hub",
@@ -204,6 +206,7 @@ export const layers: readonly Layer[] = [
     "settings",
     "clock",
   ]),
+  gateway("takeover", /takeover\//, ["services", "subscription", "ports", "session"]),
   gateway("subscription", /subscription\//, ["services", "hub", "channels", "inbox", "ports", "session"]),
   gateway("hooks", /hooks\//, ["services", "auth", "session", "settings", "clock"]),
   gateway("channels", /channels\//, ["config", "ports", "session"]),

@@ -20,7 +20,7 @@ import { handle } from "./handlers/index.ts";
 import { NamespaceFollower } from "./handlers/follow-namespaces.ts";
 import { obeyRevocations } from "./handlers/obey-revocations.ts";
 import { takeoverEvents } from "./handlers/obey-takeovers.ts";
-import { obeyClientControl } from "./handlers/obey-client-control.ts";
+import { carryOut, obeyClientControl } from "./handlers/obey-client-control.ts";
 import { describeNode } from "./node/describe-node.ts";
 import { controlRoutes } from "./http/control-server.ts";
 import { healthRoutes } from "./http/health.ts";
@@ -76,6 +76,9 @@ class GatewayApp implements Gateway {
       isGateClosed: () => this.#isGateClosed,
     });
     obeyClientControl(this.#services);
+    this.#services.takeovers.start(this.#services, (connection, order) => {
+      carryOut(connection, order, this.#services).catch((error: unknown) => this.#onFault(error));
+    });
     this.#namespaces = new NamespaceFollower({
       services: this.#services,
       connections: () => this.#table.open,
@@ -160,6 +163,7 @@ class GatewayApp implements Gateway {
   async close(): Promise<void> {
     this.#isClosing = true;
     this.#drainer.stop();
+    this.#services.takeovers.close();
     for (const connection of this.#table.open) connection.close(CLOSE.shutdown);
     this.#wheel.stop();
     this.#metrics.eventLoop.stop();

@@ -50,5 +50,6 @@ export function assembleMetrics({ settings, clock, adapters, services, table, ou
     linesLeftOut: () => outbox.leftOut,
     hookBreakers: () => services.hooks.breakers,
     inboxes: () => services.inbox.openCount,
+    keptClients: () => services.takeovers.keptCount,
   });
 }

@@ -1,5 +1,5 @@
 /** Puts together what handlers work with. With `adapters.ts` the only place that picks implementations. */
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { makeDelta } from "@belay/protocol";
 import { type Adapters, openLimits, openRevocations, withNewestLogin } from "./adapters.ts";
 import { createJwtVerifier, type JwtVerifier } from "./auth/jwt-verifier.ts";
@@ -23,6 +23,7 @@ import { UserConnections } from "./node/user-connections.ts";
 import { PresenceKeeper } from "./presence/presence-keeper.ts";
 import type { Registry } from "./registry/registry.ts";
 import type { SettingsSource } from "./settings.ts";
+import { NodeTakeovers } from "./takeover/takeovers.ts";
 
 export interface ServiceParts {
   readonly settings: SettingsSource;
@@ -38,6 +39,7 @@ export type AssembledServices = Services & {
   readonly verifier: JwtVerifier;
   readonly hooks: ApplicationHooks;
   readonly limits: ClusterLimits;
+  readonly takeovers: NodeTakeovers;
 };
 
 function openBus({ identity, log }: GatewayDeps, { broker }: Adapters): BrokerBus {
@@ -130,7 +132,12 @@ export function assembleServices(parts: ServiceParts): AssembledServices {
     onFetched: (outcome) => metrics().keySetFetches.inc({ outcome }),
   });
   const limits = openLimits(withNewestLogin(settings), deps, bus, (outcome) => metrics().quotaCalls.inc({ outcome }));
-  obeyChallenges({ bus, hub });
+  const takeovers = new NodeTakeovers({
+    randomBytes,
+    timing: deps.takeoverTiming,
+    onOutcome: (outcome) => metrics().takeovers.inc({ outcome }),
+  });
+  obeyChallenges({ bus, hub, takeovers });
   return {
     ...limitServices({ settings, clock, hub, limits, registry, bus, metrics }),
     clock,
@@ -148,6 +155,7 @@ export function assembleServices(parts: ServiceParts): AssembledServices {
     hooks: openHooks({ settings, clock, log, transport: deps.hookTransport, observer: () => metrics().hooks }),
     bus,
     inbox: openInboxDesk(parts, bus),
+    takeovers,
     nodeId: identity.podUid,
     newClientId: () => randomUUID(),
   };

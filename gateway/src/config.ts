@@ -6,6 +6,7 @@ import { api, type ApiRules } from "./config/api.ts";
 import { type BrokerSettings, brokerSchema } from "./config/broker.ts";
 import { channels, type ChannelRules } from "./config/channels.ts";
 import { hooks, type HookRules } from "./config/hooks.ts";
+import { handover, type HandoverRules } from "./config/handover.ts";
 import { inbox, type InboxRules, needsInboxes } from "./config/inbox.ts";
 import { type Limits, limits } from "./config/limits.ts";
 import { type ProxiesSettings, proxiesSchema } from "./config/proxies.ts";
@@ -24,6 +25,7 @@ export interface Config {
   readonly channels: ChannelRules;
   readonly hooks: HookRules;
   readonly inbox: InboxRules;
+  readonly handover: HandoverRules;
   readonly broker: BrokerSettings;
   readonly drain: { readonly ratePerSecond: number; readonly deadlineSeconds: number };
   readonly limits: Limits;
@@ -58,6 +60,7 @@ const fields = {
   channels,
   hooks,
   inbox,
+  handover,
   broker: brokerSchema.prefault({ type: "memory" }),
   drain: z
     .strictObject({ ratePerSecond: integer(1, 100_000, 100), deadlineSeconds: integer(1, 86_400, 25) })

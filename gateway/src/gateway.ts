@@ -5,6 +5,7 @@ import type { Clock, Random } from "./clock.ts";
 import type { HookTransport } from "./hooks/hook-transport.ts";
 import type { Router } from "./http/http-server.ts";
 import type { NodeIdentity } from "./node/node.ts";
+import type { TakeoverTiming } from "./session/movable.ts";
 import type { LeaseTiming } from "./registry/redis-lease.ts";
 
 export interface GatewayDeps {
@@ -20,6 +21,8 @@ export interface GatewayDeps {
   readonly leaseTiming?: Partial<LeaseTiming>;
   /** Instead of the documented times of the broker. */
   readonly brokerTiming?: Partial<RedisBrokerTiming>;
+  /** Instead of the documented times of handovers. */
+  readonly takeoverTiming?: Partial<TakeoverTiming>;
 }
 
 export interface Addresses {

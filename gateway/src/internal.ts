@@ -28,7 +28,7 @@ export type { Revocation, Revocations } from "./auth/verifier.ts";
 export type { ClusterLimits } from "./limits/cluster-limits.ts";
 export { createLog } from "./log.ts";
 export type { LeaseTiming } from "./registry/redis-lease.ts";
-export type { Contest, LiveNode, Owner, Registry, RegistryEntry } from "./registry/registry.ts";
+export type { Contest, LiveNode, Owner, Ownership, Registry, RegistryEntry } from "./registry/registry.ts";
 export {
   openRedisRegistry,
   type RedisRegistryHooks,

@@ -150,6 +150,7 @@ test("[RG9] a container that starts again in the same pod takes a new term, and 
   const pod = await openPod(redis.url, "same", { timing: NEVER_DEAD });
   pod.registry.add({ user: "user-1", client: "new" });
   await eventually("only the new entry", 3_000, async () => (await owningPods(client)).get("same") === 1);
+  await eventually("reported", 3_000, () => pod.swept.length > 0);
   expect(pod.swept.map(({ podUid, entries }) => [podUid, entries])).toEqual([["same", 200]]);
   expect(await pod.registry.owners("user-1")).toEqual([{ client: "new", podUid: "same" }]);
 });

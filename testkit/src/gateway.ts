@@ -66,6 +66,8 @@ export interface GatewayTestOptions {
   readonly leaseTiming?: Partial<LeaseTiming>;
   /** Other times of the broker, for a gateway inside this process. */
   readonly brokerTiming?: GatewayDeps["brokerTiming"];
+  /** Other times of handovers, for a gateway inside this process. */
+  readonly takeoverTiming?: GatewayDeps["takeoverTiming"];
 }
 
 const API_KEY = "test-api-key";
@@ -173,6 +175,7 @@ export async function startGateway(options: GatewayTestOptions = {}): Promise<Ru
     log: silentLog(),
     identity,
     ...(options.leaseTiming !== undefined && { leaseTiming: options.leaseTiming }),
+    ...(options.takeoverTiming !== undefined && { takeoverTiming: options.takeoverTiming }),
     ...(options.brokerTiming !== undefined && { brokerTiming: options.brokerTiming }),
   });
   const { clientPort, controlPort } = await gateway.listen();

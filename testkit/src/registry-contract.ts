@@ -1,4 +1,4 @@
-import type { Owner, Registry } from "@belay/gateway/internal";
+import type { Owner, Ownership, Registry, RegistryEntry } from "@belay/gateway/internal";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually } from "./eventually.ts";
 
@@ -150,6 +150,77 @@ export function registryContract({ name, nodes, openMedium }: RegistrySubject): 
       );
       expect(claims.filter(({ isGranted }) => isGranted)).toHaveLength(7);
       expect(await here.owners(user)).toHaveLength(7);
+    });
+
+    const held = async (registry: Registry, client: string): Promise<{ entry: RegistryEntry; from: Ownership }> => {
+      const entry = { user: fresh(), client };
+      registry.add(entry);
+      await registry.flush(2_000);
+      const from = registry.transfers.ownership(entry);
+      if (from === undefined) throw new Error("the entry is not written");
+      return { entry, from };
+    };
+
+    test("[RG25] an entry goes to the pod that has reserved and commits it, once; the first owner lets go of nothing but its own", async () => {
+      const { entry, from } = await held(here, "moves");
+      expect(await there.transfers.reserve(entry, from)).toBe(true);
+      expect(await here.owners(entry.user)).toEqual([{ client: "moves", podUid: "pod-here" }]);
+      const { podUids } = await here.podsOf(entry.user);
+      expect(podUids.toSorted()).toEqual(nodes === 1 ? ["pod-here"] : ["pod-here", "pod-there"]);
+      expect(await there.transfers.commit(entry, from)).toBe("taken");
+      expect(await there.transfers.commit(entry, from)).toBe("taken");
+      expect(await here.transfers.reclaim(entry, from)).toBe(false);
+      here.transfers.letGo(entry, from);
+      await here.flush(2_000);
+      expect(clients(await here.owners(entry.user))).toEqual(["moves"]);
+      expect(there.transfers.ownership(entry)?.generation).toBe(from.generation + 1);
+      expect(await here.transfers.reserve(entry, from)).toBe(false);
+      there.remove(entry);
+      await there.flush(2_000);
+      expect(await here.owners(entry.user)).toEqual([]);
+    });
+
+    test("[RG25] what the owner has reclaimed nobody commits; it may leave again", async () => {
+      const { entry, from } = await held(here, "stays");
+      expect(await there.transfers.reserve(entry, from)).toBe(true);
+      expect(await here.transfers.reclaim(entry, from)).toBe(true);
+      expect(await here.transfers.reclaim(entry, from)).toBe(true);
+      expect(await there.transfers.commit(entry, from)).toBe("lost");
+      expect(await there.transfers.reserve(entry, from)).toBe(false);
+      await there.transfers.release(entry, from);
+      const again = here.transfers.ownership(entry);
+      if (again === undefined) throw new Error("the owner does not hold it");
+      expect(await there.transfers.reserve(entry, again)).toBe(true);
+      expect(await there.transfers.commit(entry, again)).toBe("taken");
+      there.remove(entry);
+      await there.flush(2_000);
+      expect(await here.owners(entry.user)).toEqual([]);
+    });
+
+    test("[RG25] a reservation that was taken back is none; without the former owner the next one has it alone", async () => {
+      const { entry, from } = await held(here, "waits");
+      expect(await there.transfers.commit(entry, from)).toBe("lost");
+      await there.transfers.reserve(entry, from);
+      await there.transfers.release(entry, from);
+      expect(await there.transfers.commit(entry, from)).toBe("lost");
+      expect((await here.podsOf(entry.user)).podUids).toEqual(["pod-here"]);
+      await there.transfers.reserve(entry, from);
+      here.remove(entry);
+      await here.flush(2_000);
+      expect(await there.transfers.commit(entry, from)).toBe("added");
+      expect(await here.owners(entry.user)).toEqual([
+        { client: "waits", podUid: nodes === 1 ? "pod-here" : "pod-there" },
+      ]);
+    });
+
+    test("[RG25] a client in a handover counts once for its user's limit", async () => {
+      const { entry, from } = await held(here, "one");
+      await there.transfers.reserve(entry, from);
+      const claim = (client: string) => there.claim({ user: entry.user, client, limit: 2, notCounted: [] });
+      expect(await claim("two")).toEqual({ isGranted: true });
+      expect((await claim("three")).isGranted).toBe(false);
+      await there.transfers.commit(entry, from);
+      expect((await claim("three")).isGranted).toBe(false);
     });
 
     test("[RG6] a started registry holds its lease", () => {

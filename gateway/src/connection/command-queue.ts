@@ -14,6 +14,9 @@ const HIGH_WATER = 128;
 /** Commands that later ones for the same channel wait for. */
 const CHANGES_MEMBERSHIP: ReadonlySet<Command["kind"]> = new Set(["subscribe", "unsubscribe", "sub_refresh"]);
 
+/** Those that change what another pod takes over. */
+const CHANGES_SNAPSHOT: ReadonlySet<Command["kind"]> = new Set([...CHANGES_MEMBERSHIP, "refresh"]);
+
 /**
  * Runs a connection's commands. They start in the order they came in; only a command for a channel whose subscribe is under way
  * waits for it (UNS2), so that one slow subscribe holds up nothing else.
@@ -21,6 +24,7 @@ const CHANGES_MEMBERSHIP: ReadonlySet<Command["kind"]> = new Set(["subscribe", "
 export class CommandQueue {
   readonly #options: CommandQueueOptions;
   readonly #membership = new Map<string, Promise<void>>();
+  #frozen: Command[] | undefined;
   #underWay = 0;
   #isHigh = false;
 
@@ -28,7 +32,24 @@ export class CommandQueue {
     this.#options = options;
   }
 
+  /** Holds commands that change subscriptions or claims back. */
+  freeze(): void {
+    this.#frozen ??= [];
+  }
+
+  /** Runs what was held back. */
+  thaw(): void {
+    const frozen = this.#frozen ?? [];
+    this.#frozen = undefined;
+    for (const command of frozen) this.run(command);
+  }
+
   run(command: Command): void {
+    if (this.#frozen !== undefined && CHANGES_SNAPSHOT.has(command.kind)) {
+      this.#frozen.push(command);
+      if (this.#frozen.length > HIGH_WATER) this.#press(true);
+      return;
+    }
     const channel = "channel" in command ? command.channel : undefined;
     const work = this.#afterMembership(channel, () => this.#options.run(command));
     if (work === undefined) return;

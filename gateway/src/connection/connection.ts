@@ -15,11 +15,13 @@ import type { ClientConnection, Handler, Services } from "../handlers/services.t
 import type { InboxFeed } from "../inbox/inbox-feed.ts";
 import { Allowance, type AllowanceLimit } from "../limits/allowance.ts";
 import type { LineSink } from "../hub/member.ts";
-import type { Movable } from "../session/movable.ts";
+import type { SocketEnd } from "../session/handover.ts";
+import type { Coming, Leaving } from "../session/movable.ts";
 import { admit, type Identity, NEW_SESSION, type Session } from "../session/session.ts";
 import { closeSubscription } from "../subscription/close-subscription.ts";
 import type { Subscription } from "../subscription/subscription.ts";
 import type { Socket, SocketEvents } from "../transport/socket.ts";
+import { endByPeer, endByServer, leaveNode } from "./socket-end.ts";
 import { closeOfError } from "./close-of-error.ts";
 import { CommandQueue } from "./command-queue.ts";
 import { ExpiryWatch } from "./expiry-watch.ts";
@@ -75,7 +77,8 @@ export class Connection implements ClientConnection, SocketEvents {
   emulatedHeaders: ReadonlyMap<string, string> = NO_HEADERS;
   inboxFeed: InboxFeed | undefined;
   usesKeys = false;
-  handover: Movable | undefined;
+  handover: Leaving | undefined;
+  arrival: Coming | undefined;
   readonly #deps: ConnectionDeps;
   readonly #outbox: Outbox;
   readonly #commands: CommandQueue;
@@ -144,7 +147,7 @@ export class Connection implements ClientConnection, SocketEvents {
   }
 
   onClose(code: number): void {
-    if (this.isOpen) this.#end({ code, reason: "" });
+    if (this.isOpen) this.#end({ code, reason: "" }, endByPeer(code));
     this.#deps.observer.onClosed(this, code);
   }
 
@@ -171,7 +174,8 @@ export class Connection implements ClientConnection, SocketEvents {
     else this.push(first);
     hub.addClient(this);
     admission.add(this.socket.remoteAddress);
-    registry.add({ user: identity.user, client: identity.client });
+    // Of one that comes from elsewhere the registry knows already.
+    if (this.arrival === undefined) registry.add({ user: identity.user, client: identity.client });
     this.#heartbeat.begin();
     this.#expiry.watchConnection(identity.expiresAt);
     const held = this.#held;
@@ -205,6 +209,14 @@ export class Connection implements ClientConnection, SocketEvents {
     return this.#commands.runForChannel(channel, work);
   }
 
+  freeze(): void {
+    this.#commands.freeze();
+  }
+
+  thaw(): void {
+    this.#commands.thaw();
+  }
+
   endSubscription(channel: string, why: UnsubscribeName): void {
     const subscription = this.subscriptions.get(channel);
     if (subscription === undefined) return;
@@ -216,7 +228,7 @@ export class Connection implements ClientConnection, SocketEvents {
   /** Sends what is queued, then the close frame (CLS3). */
   close(reason: CloseReason): void {
     if (!this.isOpen) return;
-    this.#end(reason);
+    this.#end(reason, endByServer(reason));
     this.#outbox.flush();
     // A flush that finds the outbox too full closes the socket itself.
     if (this.#outbox.isOpen) this.#finishClose(reason);
@@ -314,19 +326,13 @@ export class Connection implements ClientConnection, SocketEvents {
   }
 
   #closeSlow(): void {
-    if (this.isOpen) this.#end(CLOSE.slow);
+    if (this.isOpen) this.#end(CLOSE.slow, "lost");
     this.#finishClose(CLOSE.slow);
   }
 
   /** Takes the client off the node: no publication, no timer and no registry entry outlives this. */
-  #end(reason: CloseReason): void {
-    const { hub, registry, admission } = this.#deps.services;
-    const identity = this.identity;
-    if (identity !== undefined) {
-      hub.removeClient(this);
-      admission.remove(this.socket.remoteAddress);
-      registry.remove({ user: identity.user, client: identity.client });
-    }
+  #end(reason: CloseReason, how: SocketEnd): void {
+    leaveNode(this, how, this.#deps.services);
     this.#session = { state: "closed", reason };
     this.#held = [];
     this.#heartbeat.stop();

@@ -1,19 +1,12 @@
-import {
-  CLOSE,
-  type ConnectCommand,
-  type ConnectResult,
-  ERROR,
-  SERVER_VERSION,
-  type SubscribeResult,
-} from "@belay/protocol";
+import { CLOSE, type ConnectCommand, ERROR, type SubscribeResult } from "@belay/protocol";
 import type { Refusal } from "../auth/verifier.ts";
-import { secondsUntil } from "../session/expiry.ts";
 import type { Identity, ServerSubscription } from "../session/session.ts";
 import type { OpenOutcome } from "../subscription/opening.ts";
 import { openSubscription } from "../subscription/open-subscription.ts";
 import { Subscription } from "../subscription/subscription.ts";
 import { type Identified, identify, type Identifying } from "./identify.ts";
-import { grantExtensions } from "./connect-extensions.ts";
+import { connectResult } from "./connect-result.ts";
+import { continueConnection, type Continuing } from "./continue-connection.ts";
 import { type ConnectedInbox, connectInbox, inboxAsked } from "./connect-inbox.ts";
 import { lookupRefusal } from "../channels/lookup-refusal.ts";
 import { namedSubscriptions } from "./named-subscriptions.ts";
@@ -28,13 +21,32 @@ export const connect: Handler<ConnectCommand> = (connection, command, services) 
     connection.refuse(command.id, ERROR.tooManyRequests);
     return undefined;
   }
+  const { handover } = command.belay ?? {};
+  // Who only listens cannot say that it has moved.
+  if (handover !== undefined && !connection.socket.isUnidirectional) services.takeovers.grant(connection, services);
+  if (connection.handover === undefined || handover?.continued === undefined)
+    return connectAnew(connection, command, services);
+  return continueOrConnect({ connection, command, continued: handover.continued }, services);
+};
+
+async function continueOrConnect(continuing: Continuing, services: Services): Promise<void> {
+  const outcome = await continueConnection(continuing, services);
+  const { connection, command } = continuing;
+  if (outcome === "fresh" && connection.isOpen) await connectAnew(connection, command, services);
+}
+
+function connectAnew(
+  connection: ClientConnection,
+  command: ConnectCommand,
+  services: Services,
+): Promise<void> | undefined {
   const client = services.newClientId();
   const connecting = { connection, command, client };
   const identified = identify(connecting, services);
   return identified instanceof Promise
     ? identified.then((known) => admit(connecting, known, services))
     : admit(connecting, identified, services);
-};
+}
 
 function admit(
   { connection, command, client }: Identifying,
@@ -126,13 +138,19 @@ function accept(accepting: Accepting, outcomes: Outcomes, services: Services): v
   // Both may have come meanwhile: the drain would have to move a client that has just come, and nobody would close a revoked one.
   if (services.isGateClosed()) return connection.close(CLOSE.shutdown);
   if (services.revocations.judge(identity) !== undefined) return connection.close(CLOSE.revoked);
-  const result = resultOf(accepting, outcomes, services);
+  const result = connectResult({ ...accepting, ...subsOf(outcomes) }, services);
   const { isUnidirectional } = connection.socket;
   connection.inboxFeed = inbox?.feed;
   connection.accept(identity, { kind: "connect", result, ...(!isUnidirectional && { id: command.id }) });
   for (const [, outcome] of outcomes) if (outcome.ok) outcome.activate();
   // The first write of a connection may end it.
   if (connection.isOpen) inbox?.feed.begin();
+}
+
+function subsOf(outcomes: Outcomes): { readonly subs?: ReadonlyMap<string, SubscribeResult> } {
+  const subs = new Map<string, SubscribeResult>();
+  for (const [channel, outcome] of outcomes) if (outcome.ok) subs.set(channel, outcome.result);
+  return subs.size > 0 ? { subs } : {};
 }
 
 function refuse(connection: ClientConnection, id: number, refusal: Refusal): void {
@@ -156,30 +174,4 @@ function openServerSubscriptions(
       return [channel, await openSubscription({ connection, subscription, identity, wants }, services)];
     }),
   );
-}
-
-function resultOf(
-  { connection, command, identity, data, inbox }: Accepting,
-  outcomes: Outcomes,
-  services: Services,
-): ConnectResult {
-  const { clock, hooks, nodeId, settings } = services;
-  const { expiresAt } = identity;
-  const subs = new Map<string, SubscribeResult>();
-  for (const [channel, outcome] of outcomes) if (outcome.ok) subs.set(channel, outcome.result);
-  const belay = grantExtensions({ connection, command, inbox });
-  // Where a hook renews connections the client has nothing to do.
-  const showsExpiry = expiresAt !== undefined && !hooks.has.refresh;
-  return {
-    client: identity.client,
-    version: SERVER_VERSION,
-    ...(showsExpiry && { expires: true, ttl: secondsUntil(expiresAt, clock) }),
-    ...(data !== undefined && { data }),
-    ...(subs.size > 0 && { subs }),
-    ping: Math.ceil(settings.current.config.heartbeat.pingIntervalMs / 1000),
-    ...(!connection.socket.isUnidirectional && { pong: true }),
-    session: connection.session,
-    node: nodeId,
-    ...(belay !== undefined && { belay }),
-  };
 }

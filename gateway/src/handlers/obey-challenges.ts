@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { Hub } from "../hub/hub.ts";
 import type { NodeBus } from "../node/node-bus.ts";
 import { CHALLENGE, CHALLENGE_MS } from "../node/user-connections.ts";
-import type { ClientConnection } from "./services.ts";
+import type { ClientConnection, Takeovers } from "./services.ts";
 
 /** Answers are looked for this often: most come at once, and a client waits for the outcome. */
 const LOOK_MS = 20;
@@ -12,6 +12,7 @@ const LOOK_MS = 20;
 export interface ChallengeOptions {
   readonly bus: NodeBus;
   readonly hub: Pick<Hub<ClientConnection>, "clientsOf">;
+  readonly takeovers: Pick<Takeovers, "keptOf">;
 }
 
 const challenge = z.object({ user: z.string(), clients: z.array(z.string()).max(10_000) });
@@ -22,7 +23,7 @@ interface Challenged {
   readonly heard: number;
 }
 
-export function obeyChallenges({ bus, hub }: ChallengeOptions): void {
+export function obeyChallenges({ bus, hub, takeovers }: ChallengeOptions): void {
   bus.on(CHALLENGE, async (body) => {
     const asked = challenge.safeParse(body).data;
     if (asked === undefined) return { alive: [] };
@@ -34,7 +35,9 @@ export function obeyChallenges({ bus, hub }: ChallengeOptions): void {
     for (const { connection } of challenged) if (!connection.socket.isUnidirectional) connection.ping();
     await answered(challenged);
     for (const one of challenged) if (!isThere(one)) one.connection.close(CLOSE.noPong);
-    return { alive: challenged.filter(isThere).map(({ connection }) => connection.client) };
+    // A place that is kept is taken, until its time is over (HND8).
+    const kept = takeovers.keptOf(asked.user).flatMap(({ entry }) => (wanted.has(entry.client) ? [entry.client] : []));
+    return { alive: [...kept, ...challenged.filter(isThere).map(({ connection }) => connection.client)] };
   });
 }
 

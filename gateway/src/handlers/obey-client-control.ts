@@ -1,7 +1,8 @@
 /** Does on this node what any node's server API was asked for. */
 import { CLOSE } from "@belay/protocol";
+import type { z } from "zod";
 import {
-  type ConnectionTarget,
+  connectionTarget,
   disconnectOrder,
   historyRemovedOrder,
   type RefreshOrder,
@@ -12,6 +13,7 @@ import {
   unsubscribeOrder,
 } from "../node/client-orders.ts";
 import { secondsUntil } from "../session/expiry.ts";
+import type { KeptOrder } from "../session/movable.ts";
 import type { ServerSubscription } from "../session/session.ts";
 import { closeSubscription } from "../subscription/close-subscription.ts";
 import { openSubscription } from "../subscription/open-subscription.ts";
@@ -20,40 +22,62 @@ import type { ClientConnection, Services } from "./services.ts";
 
 export function obeyClientControl(services: Services): void {
   const { bus } = services;
-  const connectionsOf = ({ user, client, session }: ConnectionTarget): readonly ClientConnection[] =>
-    services.hub
-      .clientsOf(user)
-      .filter(
-        (one) => (client === undefined || one.client === client) && (session === undefined || one.session === session),
-      );
-
-  bus.on("disconnect", (body) => {
-    const order = disconnectOrder.safeParse(body).data;
-    if (order === undefined) return;
-    const { code, reason, whitelist } = order;
-    for (const connection of connectionsOf(order)) {
-      if (whitelist?.includes(connection.client) !== true) connection.close({ code, reason });
-    }
-  });
-  bus.on("unsubscribe", (body) => {
-    const order = unsubscribeOrder.safeParse(body).data;
-    if (order === undefined) return;
-    for (const connection of connectionsOf(order)) unsubscribe(connection, order, services);
-  });
-  bus.on("subscribe", (body) => {
-    const order = subscribeOrder.safeParse(body).data;
-    if (order === undefined) return;
-    return Promise.all(connectionsOf(order).map((connection) => subscribe(connection, order, services)));
-  });
+  for (const kind of ORDERS.keys()) bus.on(kind, (body) => obey({ kind, body }, services));
   bus.on("historyRemoved", (body) => {
     const order = historyRemovedOrder.safeParse(body).data;
     if (order !== undefined) services.hub.forgetPast(order.channel);
   });
-  bus.on("refresh", (body) => {
-    const order = refreshOrder.safeParse(body).data;
-    if (order === undefined) return;
-    for (const connection of connectionsOf(order)) refresh(connection, order, services);
-  });
+}
+
+/** Carries an order out, or keeps it for the pod that takes the client (HND6). */
+async function obey(order: KeptOrder, services: Services): Promise<void> {
+  const target = connectionTarget.safeParse(order.body).data;
+  if (target === undefined) return;
+  const { user, client, session, whitelist } = target;
+  const isMeant = (one: { readonly client: string; readonly session?: string }): boolean =>
+    (client === undefined || one.client === client) &&
+    (session === undefined || one.session === session) &&
+    whitelist?.includes(one.client) !== true;
+  for (const kept of services.takeovers.keptOf(user)) {
+    if (!isMeant(kept.entry)) continue;
+    kept.keep(order);
+    if (order.kind === "disconnect") kept.end("ordered");
+  }
+  const meant = services.hub.clientsOf(user).filter(isMeant);
+  await Promise.all(
+    meant.map(async (connection) => {
+      const isElsewhere = connection.handover?.keep(order) === true;
+      if (!isElsewhere || order.kind === "disconnect") await carryOut(connection, order, services);
+    }),
+  );
+}
+
+/** What an order asks of one connection. A body that is none is ignored. */
+export async function carryOut(
+  connection: ClientConnection,
+  { kind, body }: KeptOrder,
+  services: Services,
+): Promise<void> {
+  await ORDERS.get(kind)?.(connection, body, services);
+}
+
+type CarryOut = (connection: ClientConnection, body: unknown, services: Services) => Promise<void> | void;
+
+const ORDERS: ReadonlyMap<string, CarryOut> = new Map([
+  ["disconnect", ordering(disconnectOrder, (connection, { code, reason }) => connection.close({ code, reason }))],
+  ["unsubscribe", ordering(unsubscribeOrder, unsubscribe)],
+  ["subscribe", ordering(subscribeOrder, subscribe)],
+  ["refresh", ordering(refreshOrder, refresh)],
+]);
+
+function ordering<O>(
+  schema: z.ZodType<O>,
+  act: (connection: ClientConnection, order: O, services: Services) => Promise<void> | void,
+): CarryOut {
+  return (connection, body, services) => {
+    const order = schema.safeParse(body).data;
+    return order === undefined ? undefined : act(connection, order, services);
+  };
 }
 
 /** An empty channel means all of them. */

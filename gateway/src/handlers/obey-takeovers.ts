@@ -4,25 +4,34 @@ import { z } from "zod";
 import type { Hub } from "../hub/hub.ts";
 import type { NodeBus } from "../node/node-bus.ts";
 import type { Registry, RegistryEntry, RegistryEvents } from "../registry/registry.ts";
-import type { ClientConnection } from "./services.ts";
+import type { ClientConnection, Takeovers } from "./services.ts";
 
 export interface TakeoverOptions {
   readonly bus: NodeBus;
   readonly hub: Pick<Hub<ClientConnection>, "clientsOf">;
   readonly registry: Pick<Registry, "lease">;
+  readonly takeovers: Pick<Takeovers, "keptOf">;
 }
 
 const TAKEN_OVER = "taken-over";
 const takenOver = z.object({ user: z.string(), client: z.string(), term: z.string() });
+
+/** The newer owner has presence too. */
+function giveWay(connection: ClientConnection): void {
+  connection.handover?.supersede();
+  connection.close(CLOSE.supersededOwner);
+}
 
 /** What to do when the registry finds that two nodes believe that they hold one client. */
 export function takeoverEvents({
   bus,
   hub,
   registry,
+  takeovers,
 }: TakeoverOptions): Required<Pick<RegistryEvents, "onSuperseded" | "onTakenOver">> {
   const close = ({ user, client }: RegistryEntry): void => {
-    for (const one of hub.clientsOf(user)) if (one.client === client) one.close(CLOSE.supersededOwner);
+    for (const one of hub.clientsOf(user)) if (one.client === client) giveWay(one);
+    for (const kept of takeovers.keptOf(user)) if (kept.entry.client === client) kept.supersede();
   };
   bus.on(TAKEN_OVER, (body) => {
     const told = takenOver.safeParse(body).data;

@@ -16,8 +16,8 @@ import type { UserQuota } from "../limits/user-quota.ts";
 import type { NodeBus } from "../node/node-bus.ts";
 import type { UserConnections } from "../node/user-connections.ts";
 import type { PresenceKeeper } from "../presence/presence-keeper.ts";
-import type { Registry } from "../registry/registry.ts";
-import type { Movable } from "../session/movable.ts";
+import type { Registry, RegistryEntry } from "../registry/registry.ts";
+import type { ArrivalResult, Coming, KeptOrder, Leaving, TakeoverTiming } from "../session/movable.ts";
 import type { Identity } from "../session/session.ts";
 import type { SettingsSource } from "../settings.ts";
 import type { Subscription } from "../subscription/subscription.ts";
@@ -51,7 +51,9 @@ export interface ClientConnection extends HubClient {
   /** What the client publishes carries keys (E2). */
   usesKeys: boolean;
   /** Present where the client may continue the connection elsewhere (E1); there before its subscriptions are opened. */
-  handover: Movable | undefined;
+  handover: Leaving | undefined;
+  /** Present where it goes on from another connection. */
+  arrival: Coming | undefined;
   /** Bytes that wait to be sent. */
   readonly queuedBytes: number;
   reply(reply: Reply): void;
@@ -69,9 +71,37 @@ export interface ClientConnection extends HubClient {
   watchExpiry(subscription: Subscription): void;
   /** Runs work in its place behind the commands for the same channel. */
   runForChannel(channel: string, work: () => Promise<void> | undefined): Promise<void>;
+  /** Holds commands that change subscriptions back. */
+  freeze(): void;
+  /** Carries out what was held back. */
+  thaw(): void;
   /** Ends a subscription and tells the client why. */
   endSubscription(channel: string, why: UnsubscribeName): void;
   close(reason: CloseReason): void;
+}
+
+/** A client without a socket whose place is kept for a while. */
+interface KeptClient {
+  readonly entry: RegistryEntry;
+  keep(order: KeptOrder): boolean;
+  /** Nobody is to come back. */
+  end(how: "ordered"): boolean;
+  supersede(): void;
+}
+
+/** Connections that go to other nodes, and come from them (E1). */
+export interface Takeovers {
+  readonly timing: TakeoverTiming;
+  /** The client may leave, and come back, from now on. */
+  grant(connection: ClientConnection, services: Services): void;
+  keptOf(user: string): readonly KeptClient[];
+  /** Orders may be forwarded for a connection that comes under this name. */
+  expect(takeover: string, connection: ClientConnection): void;
+  /** It is here: orders that came before are carried out. */
+  arrived(takeover: string): void;
+  forget(takeover: string): void;
+  /** For metrics. */
+  count(result: ArrivalResult): void;
 }
 
 /** What handlers work with. */
@@ -95,6 +125,7 @@ export interface Services {
   readonly bans: Bans;
   readonly userQuota: UserQuota;
   readonly userConnections: UserConnections;
+  readonly takeovers: Takeovers;
   /** Name of this node in connect replies: the pod's UID. */
   readonly nodeId: string;
   readonly newClientId: () => string;

@@ -37,6 +37,7 @@ export interface MetricSources {
   readonly linesLeftOut: () => number;
   readonly hookBreakers: () => HookBreakers;
   readonly inboxes: () => number;
+  readonly keptClients: () => number;
 }
 
 /** The metrics of one gateway; nothing is global, so that several may run in one process. */
@@ -58,6 +59,7 @@ export class Metrics {
   readonly positionChecks: Counter;
   readonly tokensRefused: Counter<"reason">;
   readonly keySetFetches: Counter<"outcome">;
+  readonly takeovers: Counter<"outcome">;
   readonly hooks: HookMetrics;
   readonly eventLoop: EventLoopDelay;
   readonly inbox: InboxMetrics;
@@ -105,6 +107,7 @@ export class Metrics {
     this.positionChecks = counter("position_checks_total", "Positions of idle channels compared with the broker's.");
     this.tokensRefused = counter("tokens_refused_total", "Tokens refused, by reason.", ["reason"]);
     this.keySetFetches = counter("key_set_fetches_total", "Fetches of key sets for tokens, by outcome.", ["outcome"]);
+    this.takeovers = counter("takeovers_total", "Connections that were to be continued here, by outcome.", ["outcome"]);
     this.hooks = new HookMetrics(this.#registry, sources.hookBreakers);
     this.eventLoop = new EventLoopDelay(this.#registry, sources.clock);
     registerRedisMetrics(this.#registry, sources);
@@ -149,6 +152,7 @@ export class Metrics {
       "1 while the newest configuration is refused and an older one runs.",
       sources.isConfigRefused,
     );
+    gauge("kept_clients", "Clients whose socket was lost and whose place is kept.", sources.keptClients);
     gauge("namespaces", "Namespaces of channels, the unprefixed one included.", sources.namespaces);
     gauge("draining", "1 while a drain is under way or done.", sources.isDraining);
   }

@@ -56,6 +56,17 @@ export class Member {
     return this.#position?.epoch;
   }
 
+  /** It is handed nothing more. */
+  get isLost(): boolean {
+    return this.#isLost;
+  }
+
+  /** Whether it was handed everything up to a place. */
+  hasReached({ offset, epoch }: Position): boolean {
+    const known = this.#position;
+    return !this.#isLost && known?.epoch === epoch && known.offset >= offset;
+  }
+
   take(publication: RoomPublication): void {
     if (publication.latestKey !== undefined) this.#pass(publication, publication.latestKey);
     else if (this.#waiting === undefined) this.#hand(publication);

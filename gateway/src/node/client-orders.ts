@@ -46,6 +46,12 @@ export interface RefreshOrder extends ConnectionTarget {
 const target = { user: z.string(), client: z.string().optional(), session: z.string().optional() } as const;
 
 /** Another node's word is checked like anybody's: it may be of another revision. */
+/** Whom any order is for. */
+export const connectionTarget: z.ZodType<ConnectionTarget & Pick<DisconnectOrder, "whitelist">> = z.object({
+  ...target,
+  whitelist: z.array(z.string()).optional(),
+});
+
 export const disconnectOrder: z.ZodType<DisconnectOrder> = z.object({
   ...target,
   whitelist: z.array(z.string()).optional(),

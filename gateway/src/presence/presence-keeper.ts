@@ -65,6 +65,14 @@ export class PresenceKeeper {
     void this.#bringUpToDate({ channel, client });
   }
 
+  /** The member is another node's from now on: it stays, and is not added again from here. */
+  handOver(channel: string, client: string): void {
+    const members = this.#members.get(channel);
+    members?.delete(client);
+    if (members?.size === 0) this.#members.delete(channel);
+    this.#late.delete(keyOf({ channel, client }));
+  }
+
   /** Join and leave are at most once: nobody counts on them. */
   announce(event: PresenceEvent): void {
     this.#broker.publishPresenceEvent(event).catch((error: unknown) => this.#onFault(error));

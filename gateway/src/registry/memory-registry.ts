@@ -1,13 +1,20 @@
+import { MemoryTransfers } from "./memory-transfers.ts";
 import type { Claim, ClaimRequest, LiveNode, Owner, Registry, RegistryEntry, UserPods } from "./registry.ts";
 
 /** The registry of a single node: it owns whatever is connected. */
 export class MemoryRegistry implements Registry {
   readonly #node: LiveNode;
   readonly #users = new Map<string, Set<string>>();
+  readonly transfers: MemoryTransfers;
   #isOpen = false;
 
   constructor(node: LiveNode) {
     this.#node = node;
+    this.transfers = new MemoryTransfers({
+      podUid: node.podUid,
+      has: ({ user, client }) => this.#users.get(user)?.has(client) === true,
+      add: (entry) => this.add(entry),
+    });
   }
 
   get leaseHeld(): boolean {
@@ -30,6 +37,7 @@ export class MemoryRegistry implements Registry {
   }
 
   remove({ user, client }: RegistryEntry): void {
+    this.transfers.forget({ user, client });
     const clients = this.#users.get(user);
     if (clients?.delete(client) === true && clients.size === 0) this.#users.delete(user);
   }

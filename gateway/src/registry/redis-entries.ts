@@ -5,8 +5,12 @@ import { PUT_ENTRY_SCRIPT, REMOVE_ENTRY_SCRIPT } from "./redis-registry-scripts.
 
 /** Writes and removals of one tick, in two round trips. Repeating them changes nothing. */
 export interface EntryChanges {
-  readonly added: readonly RegistryEntry[];
+  readonly added: readonly OwnedEntry[];
   readonly removed: readonly RegistryEntry[];
+}
+
+export interface OwnedEntry extends RegistryEntry {
+  readonly generation: number;
 }
 
 /** Of a write: `superseded` where a newer owner has the client; the former owner's pod where there was one. */
@@ -40,8 +44,8 @@ export function removal(keys: RedisKeys, { podUid, term }: Lease, { user, client
   return { script: REMOVE_ENTRY_SCRIPT, key: keys.user(user), args: [client, podUid, term] };
 }
 
-function put(keys: RedisKeys, { podUid, term }: Lease, { user, client }: RegistryEntry): BatchCommand {
-  return { script: PUT_ENTRY_SCRIPT, key: keys.user(user), args: [client, podUid, term, FIRST_GENERATION] };
+function put(keys: RedisKeys, { podUid, term }: Lease, { user, client, generation }: OwnedEntry): BatchCommand {
+  return { script: PUT_ENTRY_SCRIPT, key: keys.user(user), args: [client, podUid, term, generation] };
 }
 
 export function indexWrites(keys: RedisKeys, lease: Lease, entries: readonly RegistryEntry[]): readonly BatchCommand[] {

@@ -1,7 +1,7 @@
 import type { CommandConnection } from "../redis/command-connection.ts";
 import type { RedisKeys } from "../redis/redis-keys.ts";
 import type { Lease, RegistryEntry } from "./registry.ts";
-import { type PutOutcome, writeEntries } from "./redis-entries.ts";
+import { FIRST_GENERATION, type OwnedEntry, type PutOutcome, writeEntries } from "./redis-entries.ts";
 import type { PodLease } from "./redis-lease.ts";
 
 export interface EntryWriterOptions {
@@ -18,7 +18,7 @@ const WRITE_BATCH = 1_000;
 /** A failed write is repeated after this long, or when the connection is back. */
 const RETRY_MS = 250;
 
-interface Held extends RegistryEntry {
+interface Held extends OwnedEntry {
   /** Whether a write was ever begun under the present lease: what was not, needs no removal. */
   sent: boolean;
   /** Held since before the present lease, and not yet written under it. */
@@ -55,16 +55,17 @@ export class EntryWriter {
     const wasSent = this.#toRemove.delete(client);
     // What is held already is written or about to be.
     if (this.#held.get(client)?.user === user) return;
-    this.#held.set(client, { user, client, sent: wasSent, isOld: false });
+    this.#held.set(client, { user, client, generation: FIRST_GENERATION, sent: wasSent, isOld: false });
     this.#toAdd.add(client);
     this.schedule();
   }
 
-  /** What a claim has written under a lease; without one, may have written. */
-  adopt({ user, client }: RegistryEntry, lease?: Lease): void {
+  /** What a claim or a transfer has written under a lease; without one, may have written. */
+  adopt({ user, client }: RegistryEntry, lease?: Lease, generation: number = FIRST_GENERATION): void {
     const isCurrent = lease !== undefined && this.#options.lease.current?.term === lease.term;
     this.#toRemove.delete(client);
-    this.#held.set(client, { user, client, sent: true, isOld: false });
+    this.#forgetOld(this.#held.get(client));
+    this.#held.set(client, { user, client, generation, sent: true, isOld: false });
     if (isCurrent) return;
     this.#toAdd.add(client);
     this.schedule();
@@ -77,6 +78,27 @@ export class EntryWriter {
     this.#held.delete(client);
     this.#toAdd.delete(client);
     if (held.sent) this.#toRemove.set(client, held);
+    this.schedule();
+  }
+
+  holds({ user, client }: RegistryEntry): boolean {
+    return this.#held.get(client)?.user === user;
+  }
+
+  /** The generation of what is held, where it is written under the present lease. */
+  generationOf({ user, client }: RegistryEntry): number | undefined {
+    const held = this.#held.get(client);
+    const isWritten = held?.user === user && held.sent && !this.#toAdd.has(client);
+    return isWritten ? held.generation : undefined;
+  }
+
+  /** Another pod's: it is neither written nor removed. What this pod holds anew stays. */
+  forget({ client }: RegistryEntry, generation: number): void {
+    const held = this.#held.get(client);
+    if (held?.generation !== generation) return;
+    this.#forgetOld(held);
+    this.#held.delete(client);
+    this.#toAdd.delete(client);
     this.schedule();
   }
 

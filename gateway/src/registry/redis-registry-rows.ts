@@ -66,6 +66,11 @@ export function parseEntry(value: string): Lease | undefined {
   return podUid === undefined || term === undefined ? undefined : { podUid, term };
 }
 
+/** The pod that a value of `{U}u:<user>` names as the next owner, and its lease. */
+export function parseNext(value: string): Lease | undefined {
+  return parseLease(value.split(" ", 4)[3] ?? "");
+}
+
 /** The flat field, value, field, value of a hash. */
 export function pairsOf(flat: readonly string[]): readonly (readonly [string, string])[] {
   const pairs: (readonly [string, string])[] = [];

@@ -5,9 +5,10 @@ import { DEFAULT_REDIS_BOUNDS, type RedisBounds } from "../redis/redis-options.t
 import type { RedisRuntime } from "../redis/redis-runtime.ts";
 import { type RedisTopology, topologyOf } from "../redis/redis-topology.ts";
 import { EntryClaims } from "./redis-entry-claims.ts";
+import { EntryTransfers } from "./redis-entry-transfers.ts";
 import { EntryWriter } from "./redis-entry-writer.ts";
 import { type LeaseTiming, PodLease } from "./redis-lease.ts";
-import { formatLease, isTexts, pairsOf, parseEntry, type PodRow } from "./redis-registry-rows.ts";
+import { formatLease, isTexts, pairsOf, parseEntry, parseNext, type PodRow } from "./redis-registry-rows.ts";
 import { LEAVE_SCRIPT } from "./redis-registry-scripts.ts";
 import { endLeases, sweepDeadLeases, type SweepOptions, type SweptLease } from "./redis-sweep.ts";
 import type {
@@ -71,6 +72,7 @@ class RedisRegistry implements Registry {
   readonly #lease: PodLease;
   readonly #writer: EntryWriter;
   readonly #claims: EntryClaims;
+  readonly transfers: EntryTransfers;
   #events: RegistryEvents = {};
   #sweeping: Promise<void> | undefined;
   #onceLeased: (() => void) | undefined;
@@ -109,6 +111,7 @@ class RedisRegistry implements Registry {
         else this.#events.onTakenOver?.({ user: entry.user, client: entry.client, winner }, outcome.formerPodUid);
       },
     });
+    this.transfers = new EntryTransfers({ ...shared, writer: this.#writer, lease: this.#lease });
     this.#claims = new EntryClaims({
       ...shared,
       usableLease: () => this.#writer.usableLease(),
@@ -159,10 +162,15 @@ class RedisRegistry implements Registry {
   }
 
   async owners(user: string): Promise<readonly Owner[]> {
+    return this.#liveOwners(user, (value) => [parseEntry(value)]);
+  }
+
+  /** One for each lease that `read` finds in an entry and that lives. */
+  async #liveOwners(user: string, read: (value: string) => readonly (Lease | undefined)[]): Promise<readonly Owner[]> {
     const flat = await this.#commands.call("HGETALL", this.#keys.user(user));
     if (!isTexts(flat)) return [];
     if (!this.#lease.held) await this.#lease.beat();
-    const entries = pairsOf(flat).map(([client, value]) => ({ client, lease: parseEntry(value) }));
+    const entries = pairsOf(flat).flatMap(([client, value]) => read(value).map((lease) => ({ client, lease })));
     // A pod that came up after the last beat is not in the table yet.
     const unknown = entries.some(({ lease }) => lease !== undefined && !isLive(this.#lease.livePods(), lease));
     if (unknown) await this.#lease.beat();
@@ -241,7 +249,8 @@ class RedisRegistry implements Registry {
   }
 
   async #ownersPods(user: string): Promise<readonly string[]> {
-    return [...new Set((await this.owners(user)).map(({ podUid }) => podUid))];
+    const owners = await this.#liveOwners(user, (value) => [parseEntry(value), parseNext(value)]);
+    return [...new Set(owners.map(({ podUid }) => podUid))];
   }
 
   /** Nothing is known of a Redis process that did not answer a beat yet. */

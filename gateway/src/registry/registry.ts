@@ -23,6 +23,32 @@ export interface Lease {
   readonly term: string;
 }
 
+/** As what a pod holds a client. */
+export interface Ownership extends Lease {
+  /** Counted up whenever the client goes to another pod, or its pod takes it back: whoever names an older one is too late. */
+  readonly generation: number;
+}
+
+/**
+ * How a client goes from one pod to another: reserved, then committed by the new one, or reclaimed by the old one. Every step is
+ * conditional on `from` and changes one key; the first of commit and reclaim wins. Promises reject with BrokerUnavailableError: then
+ * the step may have been made or not, and may be repeated.
+ */
+export interface Transfers {
+  /** As what this pod holds the client; undefined where it does not, or where that is not written. */
+  ownership(entry: RegistryEntry): Ownership | undefined;
+  /** Names this pod as the next owner. False: the client is not held as `from` any more. */
+  reserve(entry: RegistryEntry, from: Ownership): Promise<boolean>;
+  /** This pod takes what it has reserved, or what nobody has any more. */
+  commit(entry: RegistryEntry, from: Ownership): Promise<"taken" | "added" | "lost">;
+  /** Takes this pod's reservation back. */
+  release(entry: RegistryEntry, from: Ownership): Promise<void>;
+  /** This pod, the owner, keeps the client: no reservation counts any more. False: it is another's, or nobody's. */
+  reclaim(entry: RegistryEntry, own: Ownership): Promise<boolean>;
+  /** The client is another's: nothing of it is written or removed from now on. */
+  letGo(entry: RegistryEntry, own: Ownership): void;
+}
+
 /** A connection that takes one of a user's places. */
 export interface Holder extends Owner {
   /** Milliseconds, by the registry's clock: when the connection was registered. */
@@ -71,6 +97,7 @@ export interface Registry {
   readonly leaseHeld: boolean;
   /** Undefined before the first beat, and where nodes need no leases. */
   readonly lease: Lease | undefined;
+  readonly transfers: Transfers;
   /** Begins to beat. Entries may be added before the first beat has succeeded; they are written when it has. */
   start(events?: RegistryEvents): Promise<void>;
   /** Queues the write; writes of one tick go out together. Never rejects: what cannot be written now is written on return. */
@@ -84,7 +111,7 @@ export interface Registry {
   /** Owners of a user's connections on live nodes. Rejects with BrokerUnavailableError. */
   owners(user: string): Promise<readonly Owner[]>;
   /**
-   * Pods that may hold connections of a user: the owners'. All there are while entries may be missing, because Redis lost some and
+   * Pods that may hold connections of a user: the owners', and those that have reserved one. All there are while entries may be missing, because Redis lost some and
    * not every pod has written its own again; and for the empty user, whose connections nobody counts. Rejects with
    * BrokerUnavailableError.
    */

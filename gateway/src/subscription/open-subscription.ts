@@ -25,8 +25,9 @@ export async function openSubscription(request: OpenRequest, services: Services)
 }
 
 async function open(request: OpenRequest, services: Services): Promise<OpenOutcome> {
-  const { subscription, identity, wants } = request;
+  const { subscription, identity, wants, isContinued = false } = request;
   const { channel, namespace } = subscription;
+  subscription.wants = wants;
   if (namespace.inbox) return openInboxChannel(request, services);
   const mode = modeOf(request);
   subscription.isHeld = true;
@@ -39,7 +40,7 @@ async function open(request: OpenRequest, services: Services): Promise<OpenOutco
   const catchup = await readCatchup({ namespace, wants, maxBytes, ...mode }, (past) =>
     services.hub.past(channel, past),
   );
-  if (subscription.setting("presence")) {
+  if (!isContinued && subscription.setting("presence")) {
     subscription.presentAs = identity.client;
     const info = clientInfoOf(identity, subscription.options.info);
     const tellsLeave = tellsJoinLeave(subscription);
@@ -121,7 +122,7 @@ function resultOf(
 }
 
 function activate(
-  { connection, subscription, identity }: OpenRequest,
+  { connection, subscription, identity, isContinued = false }: OpenRequest,
   { isPositioned, position }: { readonly isPositioned: boolean; readonly position: Position | undefined },
   services: Services,
 ): void {
@@ -131,7 +132,7 @@ function activate(
   if (isPositioned && position !== undefined) services.hub.room(channel)?.expectAfter(position);
   member.activate(position);
   connection.watchExpiry(subscription);
-  if (tellsJoinLeave(subscription)) {
+  if (!isContinued && tellsJoinLeave(subscription)) {
     subscription.announcedInfo = clientInfoOf(identity, subscription.options.info);
     services.presence.announce({ channel, kind: "join", info: subscription.announcedInfo });
   }

@@ -12,6 +12,8 @@ export interface OpenRequest {
   readonly identity: Identity;
   /** What the client asked for. */
   readonly wants: SubscribeRequest;
+  /** It goes on from another connection, which is in presence and was announced. */
+  readonly isContinued?: boolean;
   readonly filter?: (tags: Readonly<Record<string, string>>) => boolean;
 }
 

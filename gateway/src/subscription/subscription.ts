@@ -1,3 +1,4 @@
+import type { SubscribeRequest } from "@belay/protocol";
 import type { Namespace } from "../channels/namespace.ts";
 import type { Member } from "../hub/member.ts";
 import type { InboxFeed } from "../inbox/inbox-feed.ts";
@@ -16,6 +17,8 @@ export class Subscription {
   /** `opening` until its reply is queued; left for good with `closed`. */
   state: "opening" | "active" | "closed" = "opening";
   member: Member | undefined;
+  /** What the client asked for when it was opened. */
+  wants: SubscribeRequest = {};
   /** In place of a member where the channel is one of an inbox. */
   inboxFeed: InboxFeed | undefined;
   /** The node wants the channel from the broker because of it. */

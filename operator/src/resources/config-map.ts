@@ -37,6 +37,7 @@ function gatewayConfig(cluster: RealtimeCluster): GatewayConfig {
     ...(channelsSection && { channels: channelsSection }),
     ...(spec.hooks && { hooks: hooksConfig(spec.hooks) }),
     ...(spec.inbox && { inbox: spec.inbox }),
+    ...(spec.handover && { handover: spec.handover }),
     podLabelsFile: paths.podLabels,
     ...(spec.limits && { limits: spec.limits }),
     ...clientPort(spec),

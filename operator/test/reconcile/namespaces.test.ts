@@ -53,3 +53,15 @@ test("[RC12] inboxes go into the file with their defaults, and nothing where the
     channels: { namespaces: [{ name: "inbox", inbox: true }] },
   });
 });
+
+test("[RC12] what is kept of lost connections goes into the file, and nothing where it is not said", async () => {
+  const plain = new Given();
+  await plain.cluster({ replicas: 1 });
+  await plain.pass();
+  expect(await fileOf(plain)).not.toHaveProperty("handover");
+
+  const given = new Given();
+  await given.cluster({ replicas: 1, handover: { resumeSeconds: 9 } });
+  await given.pass();
+  expect(await fileOf(given)).toMatchObject({ handover: { resumeSeconds: 9 } });
+});

@@ -3,6 +3,7 @@ import type { ApiConfig } from "./api-config.ts";
 import type { BrokerConfig } from "./broker-config.ts";
 import type { ChannelsConfig } from "./channels-config.ts";
 import type { HooksConfig } from "./hooks-config.ts";
+import type { HandoverConfig } from "./handover-config.ts";
 import type { InboxConfig } from "./inbox-config.ts";
 import type { LimitsConfig } from "./limits-config.ts";
 import type { ProxiesConfig } from "./proxies-config.ts";
@@ -28,6 +29,7 @@ export interface GatewayConfig {
   readonly channels?: ChannelsConfig;
   readonly hooks?: HooksConfig;
   readonly inbox?: InboxConfig;
+  readonly handover?: HandoverConfig;
   readonly broker?: BrokerConfig;
   readonly drain?: {
     /** *hot* Connections closed per second on SIGTERM, and the least rate of any drain. Default 100. */

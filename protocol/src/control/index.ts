@@ -5,6 +5,7 @@ export * from "./channels-config.ts";
 export * from "./drain.ts";
 export * from "./gateway-config.ts";
 export * from "./hooks-config.ts";
+export * from "./handover-config.ts";
 export * from "./inbox-config.ts";
 export * from "./labels.ts";
 export * from "./limits-config.ts";

@@ -9,6 +9,7 @@ import { auth } from "./auth-schema.ts";
 import { autoscaling } from "./autoscaling-schema.ts";
 import { gateway } from "./gateway-schema.ts";
 import { hooks } from "./hooks-schema.ts";
+import { handover } from "./handover-schema.ts";
 import { inbox, inboxRule } from "./inbox-schema.ts";
 import { limits } from "./limits-schema.ts";
 import { namespaces, unprefixed } from "./namespaces-schema.ts";
@@ -115,6 +116,9 @@ export const specSchema: z.ZodType<RealtimeClusterSpec> = z
     inbox: inbox
       .exactOptional()
       .describe("Inboxes: messages that wait for a user who is not there. Absent: there are none."),
+    handover: handover
+      .exactOptional()
+      .describe("What is kept of clients that may continue their connection elsewhere. Absent: resumeSeconds is 5."),
     hooks: hooks.exactOptional().describe("Webhooks: what your application is asked, and where."),
     autoscaling: autoscaling
       .exactOptional()

@@ -468,6 +468,11 @@ export interface InboxSpec {
   readonly ttlSeconds: number;
 }
 
+export interface HandoverSpec {
+  /** How long a client of Belay's SDK whose connection was lost stays in presence and keeps its place; 0: not at all. */
+  readonly resumeSeconds: number;
+}
+
 export interface HookSpec {
   /** Where the question is posted to, such as http://shop.default.svc:8080/hooks/connect. */
   readonly url: string;
@@ -581,6 +586,8 @@ export interface RealtimeClusterSpec {
   readonly unprefixed?: UnprefixedSpec;
   /** Inboxes: messages that wait for a user who is not there. Absent: there are none. */
   readonly inbox?: InboxSpec;
+  /** What is kept of clients that may continue their connection elsewhere. Absent: resumeSeconds is 5. */
+  readonly handover?: HandoverSpec;
   /** Webhooks: what your application is asked, and where. */
   readonly hooks?: HooksSpec;
   /** Let a HorizontalPodAutoscaler write replicas by open connections. */

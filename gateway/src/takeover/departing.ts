@@ -1,0 +1,259 @@
+import { CLOSE } from "@belay/protocol";
+import type { ClientConnection, Services } from "../handlers/services.ts";
+import type { Ownership, RegistryEntry } from "../registry/registry.ts";
+import {
+  depart,
+  type Departure,
+  type DepartureEffect,
+  type DepartureEvent,
+  HERE,
+  type SocketEnd,
+} from "../session/handover.ts";
+import type { KeptOrder, Leaving, SessionOffer } from "../session/movable.ts";
+import type { Identity } from "../session/session.ts";
+import { giveUpPlace, handOverPlace, type KeptPlace, readPlace, takePlace } from "./kept-place.ts";
+import { ORDER } from "./messages.ts";
+import { isSameSecret } from "./secret.ts";
+import type { Snapshot } from "./snapshot.ts";
+
+/** How long a goaway's secret counts. */
+const OFFER_MS = 60_000;
+const RETRY_MS = 1_000;
+/** What a client that moved gets to close its old socket. */
+const LINGER_MS = 5_000;
+/** Longest wait for the registry's entry to be written. */
+const WRITTEN_MS = 1_000;
+
+export interface DepartingParts {
+  readonly services: Services;
+  readonly connection: ClientConnection;
+  readonly session: string;
+  readonly newSecret: () => string;
+  /** 0: a lost socket ends the connection. */
+  readonly resumeMs: () => number;
+  readonly takeMs: number;
+  /** Nothing will be asked of it any more. */
+  readonly onOver: () => void;
+  readonly carryOut: (connection: ClientConnection, order: KeptOrder) => void;
+}
+
+/** Somebody who shows a secret. */
+export interface Taker {
+  readonly secret: string;
+  /** Names the attempt. */
+  readonly takeover: string;
+  readonly podUid: string;
+}
+
+/** The end of a connection that may leave: carries out what `depart` decides. */
+export class Departing implements Leaving {
+  readonly resume: SessionOffer & { readonly resumeMs: number };
+  readonly #parts: DepartingParts;
+  #state: Departure = HERE;
+  #resumeSecret: string | undefined;
+  #offer: { readonly secret: string; readonly untilMs: number } | undefined;
+  #taking: { readonly taker: Taker; readonly from: Ownership } | undefined;
+  #place: KeptPlace | undefined;
+  /** The client is gone from the pod that took it, too. */
+  #isGone = false;
+  #orders: KeptOrder[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #identity: Identity | undefined;
+
+  readonly #actions: Readonly<Record<Exclude<DepartureEffect, object>, () => void>> = {
+    give: () => this.#parts.connection.freeze(),
+    refuse: () => undefined,
+    thaw: () => this.#thaw(),
+    hold: () => {
+      this.#place = this.#identity && takePlace(this.#parts.connection, this.#identity);
+    },
+    remove: () => this.#remove(),
+    letGo: () => this.#letGo(),
+    reclaim: () => void this.#reclaim(),
+    closeSocket: () => this.#parts.connection.close(CLOSE.supersededOwner),
+  };
+
+  constructor(parts: DepartingParts) {
+    this.#parts = parts;
+    this.#resumeSecret = parts.newSecret();
+    this.resume = { session: parts.session, secret: this.#resumeSecret, resumeMs: parts.resumeMs() };
+  }
+
+  get isMoved(): boolean {
+    return this.#state.state === "released";
+  }
+
+  /** There is no socket, and the place is kept. */
+  get isKept(): boolean {
+    return this.#place !== undefined && this.#state.state !== "released" && this.#state.state !== "ended";
+  }
+
+  get entry(): RegistryEntry {
+    const { user = "", client = "" } = this.#parts.connection.identity ?? this.#identity ?? {};
+    return { user, client };
+  }
+
+  offer(): SessionOffer | undefined {
+    const { services, session, newSecret, connection } = this.#parts;
+    if (this.#state.state !== "here" || connection.arrival?.isOwner === false) return undefined;
+    this.#offer = { secret: newSecret(), untilMs: services.clock.nowMs() + OFFER_MS };
+    this.#step({ kind: "offer" });
+    return { session, secret: this.#offer.secret };
+  }
+
+  withdraw(): void {
+    this.#offer = undefined;
+    this.#step({ kind: "withdraw" });
+  }
+
+  /** What the other pod needs to know; undefined where it may not have the client. */
+  async take(taker: Taker): Promise<Snapshot | undefined> {
+    const { registry } = this.#parts.services;
+    if (registry.transfers.ownership(this.entry) === undefined) await registry.flush(WRITTEN_MS);
+    const from = registry.transfers.ownership(this.entry);
+    const secret = from === undefined ? "unknown" : this.#spend(taker.secret);
+    if (from !== undefined) this.#step({ kind: "presented", secret, takeover: taker.takeover });
+    if (from === undefined || !this.#isTakenBy(taker)) return undefined;
+    this.#taking = { taker, from };
+    for (const order of this.#orders) this.#forward(order);
+    await this.#whenSettled();
+    return this.#isTakenBy(taker) ? this.#snapshot(from) : undefined;
+  }
+
+  committed(takeover: string, isGone: boolean): void {
+    this.#isGone = isGone;
+    this.#step({ kind: "committed", takeover });
+  }
+
+  aborted(takeover: string): void {
+    this.#step({ kind: "aborted", takeover });
+  }
+
+  end(how: SocketEnd): boolean {
+    this.#identity = this.#parts.connection.identity;
+    const mayResume = this.#identity !== undefined && this.#parts.resumeMs() > 0;
+    this.#step({ kind: "ended", how, mayResume });
+    return this.#state.state !== "ended";
+  }
+
+  keep(order: KeptOrder): boolean {
+    const { state } = this.#state;
+    if (state === "here" || state === "ended") return false;
+    if (state !== "released") this.#orders.push(order);
+    if (state !== "held") this.#forward(order);
+    return true;
+  }
+
+  supersede(): void {
+    this.#step({ kind: "superseded" });
+  }
+
+  /** A secret counts once, whatever comes of it. */
+  #spend(secret: string): "offer" | "resume" | "unknown" {
+    const isOffer = isSameSecret(secret, this.#offer?.secret);
+    const isResume = isSameSecret(secret, this.#resumeSecret);
+    if (isOffer && (this.#offer?.untilMs ?? 0) > this.#parts.services.clock.nowMs()) {
+      this.#offer = undefined;
+      return "offer";
+    }
+    if (!isResume || this.#state.state !== "held") return "unknown";
+    this.#resumeSecret = undefined;
+    return "resume";
+  }
+
+  #isTakenBy({ takeover }: Taker): boolean {
+    return this.#state.state === "taken" && this.#state.takeover === takeover;
+  }
+
+  /** What is being opened is told to the client here first. */
+  async #whenSettled(): Promise<void> {
+    const { connection } = this.#parts;
+    const opening = [...connection.subscriptions.values()].filter(({ state }) => state === "opening");
+    await Promise.all(opening.map(({ channel }) => connection.runForChannel(channel, () => undefined)));
+  }
+
+  #snapshot(from: Ownership): Snapshot | undefined {
+    const { connection } = this.#parts;
+    const { identity } = connection;
+    const place = this.#place ?? (identity && readPlace(connection, identity));
+    return place && { ...place, from, isResumed: this.#place !== undefined };
+  }
+
+  #forward({ kind, body }: KeptOrder): void {
+    if (this.#taking === undefined) return;
+    const { podUid, takeover } = this.#taking.taker;
+    // A pod that cannot be told now has lost Redis, and will be closed or come back here.
+    this.#parts.services.bus.tell(podUid, ORDER, { takeover, kind, body }).catch(() => undefined);
+  }
+
+  #step(event: DepartureEvent): void {
+    const { state, effects } = depart(this.#state, event);
+    const wasOver = this.#isOver;
+    this.#state = state;
+    for (const effect of effects) this.#do(effect);
+    if (this.#isOver && !wasOver) this.#parts.onOver();
+  }
+
+  get #isOver(): boolean {
+    const { state } = this.#state;
+    return state === "ended" || (state === "released" && this.#state.link !== "open");
+  }
+
+  #do(effect: DepartureEffect): void {
+    if (typeof effect === "object") this.#setTimer(effect.timer);
+    else this.#actions[effect]();
+  }
+
+  #thaw(): void {
+    const { connection, carryOut } = this.#parts;
+    const orders = this.#orders;
+    this.#orders = [];
+    for (const order of orders) carryOut(connection, order);
+    connection.thaw();
+  }
+
+  /** Where there is a socket its connection removes what is its own when it ends. */
+  #remove(): void {
+    const { services } = this.#parts;
+    if (this.#place === undefined) return;
+    services.registry.remove(this.entry);
+    giveUpPlace(this.#place, services);
+  }
+
+  #letGo(): void {
+    const { services, connection } = this.#parts;
+    const { identity } = connection;
+    const place = this.#place ?? (identity && takePlace(connection, identity));
+    if (this.#taking !== undefined) services.registry.transfers.letGo(this.entry, this.#taking.from);
+    else services.registry.remove(this.entry);
+    if (place === undefined) return;
+    if (this.#isGone) giveUpPlace(place, services);
+    else handOverPlace(place, services);
+    this.#place = place;
+  }
+
+  async #reclaim(): Promise<void> {
+    const { transfers } = this.#parts.services.registry;
+    try {
+      const isMine = this.#taking === undefined || (await transfers.reclaim(this.entry, this.#taking.from));
+      this.#step({ kind: "reclaimed", outcome: isMine ? "mine" : "another's" });
+    } catch {
+      // Redis is away: asked again until it is known.
+      this.#step({ kind: "reclaimed", outcome: "unknown" });
+    }
+  }
+
+  #setTimer(name: "take" | "hold" | "retry" | "linger" | "none"): void {
+    clearTimeout(this.#timer);
+    if (name === "none") return;
+    const { takeMs, resumeMs } = this.#parts;
+    const delays = { take: takeMs, hold: resumeMs(), retry: RETRY_MS, linger: LINGER_MS } as const;
+    this.#timer = setTimeout(() => this.#step({ kind: "overdue" }), delays[name]);
+  }
+
+  /** The pod ends: nothing is kept for anybody. */
+  stop(): void {
+    if (this.#state.state === "held") this.#step({ kind: "overdue" });
+    clearTimeout(this.#timer);
+  }
+}
