@@ -14,6 +14,9 @@ const ruleDocuments = [
   "docs/redis.md",
   "docs/sdk.md",
   "docs/sdk-transports.md",
+  "docs/sdk-views.md",
+  "docs/sdk-react.md",
+  "docs/sdk-vue.md",
 ];
 /** They hold the forbidden words themselves. */
 const exempt = new Set(["scripts/doc-rules.ts", "scripts/doc-rules.test.ts"]);

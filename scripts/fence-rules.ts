@@ -30,7 +30,10 @@ export function workspaceOf(file: string): string {
 }
 
 function isTest(file: string): boolean {
-  return file.endsWith(".test.ts") || file.startsWith(`${workspaceOf(file)}/test/`);
+  const folder = workspaceOf(file);
+  return (
+    file.endsWith(".test.ts") || [`${folder}/test/`, `${folder}/example/`].some((inside) => file.startsWith(inside))
+  );
 }
 
 const isResolved: Rule = ({ target }) => (target.kind === "unresolved" ? target.why : undefined);

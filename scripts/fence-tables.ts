@@ -14,7 +14,21 @@ export const workspaces: ReadonlyMap<string, Workspace> = new Map<string, Worksp
   ["protocol", { imports: [], inTests: ["@belay/testkit"] }],
   ["gateway", { imports: ["@belay/protocol", "@belay/protocol/control"], inTests: ["@belay/testkit"] }],
   ["operator", { imports: ["@belay/protocol/control"], inTests: ["@belay/testkit"] }],
-  ["client", { imports: ["@belay/protocol", "@belay/protocol/protobuf-wire"], inTests: ["@belay/testkit"] }],
+  [
+    "client",
+    {
+      imports: ["@belay/protocol", "@belay/protocol/protobuf-wire"],
+      inTests: ["@belay/testkit", "@belay/testkit/browser"],
+    },
+  ],
+  [
+    "client-react",
+    { imports: ["@belay/client", "@belay/client/views"], inTests: ["@belay/testkit", "@belay/testkit/browser"] },
+  ],
+  [
+    "client-vue",
+    { imports: ["@belay/client", "@belay/client/views"], inTests: ["@belay/testkit", "@belay/testkit/browser"] },
+  ],
   [
     "testkit",
     {
@@ -37,6 +51,7 @@ export const workspaces: ReadonlyMap<string, Workspace> = new Map<string, Worksp
         "@belay/operator",
         "@belay/operator/internal",
         "@belay/testkit",
+        "@belay/testkit/browser",
       ],
     },
   ],

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { openBrowser } from "../browser.ts";
+import { openBrowser } from "@belay/testkit/browser";
 import { chatPageUrl } from "../images.ts";
 import { listObjects } from "../kubectl.ts";
 

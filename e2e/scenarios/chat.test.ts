@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
-import { openBrowser } from "../browser.ts";
+import { openBrowser } from "@belay/testkit/browser";
 import { eventually } from "../eventually.ts";
 import { chatPageUrl } from "../images.ts";
 
