@@ -88,7 +88,7 @@ export const pureFiles: readonly RegExp[] = [
   /^gateway\/src\/transport\/handshake\.ts$/,
   /^gateway\/src\/access\/origin-policy\.ts$/,
   /^operator\/src\/(api|plan|resources)\//,
-  /^client\/src\/(backoff|endpoints|publish-queue|reconnect-policy|sequencer|state)\.ts$/,
+  /^client\/src\/(backoff|endpoints|migration|publish-queue|reconnect-policy|sequencer|state)\.ts$/,
   /^operator\/src\/kube\/(kube-client|kube-paths|resources)\.ts$/,
 ];
 export const purePackages: readonly string[] = ["zod"];

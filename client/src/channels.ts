@@ -1,7 +1,7 @@
 import type { Link } from "./link.ts";
 import type { Push, StreamPosition, SubscribeRequest, SubscribeResult } from "./messages.ts";
 import type { ServerFeeds } from "./server-feeds.ts";
-import type { SubscriptionHost } from "./subscribing.ts";
+import { type SubscriptionHost, unsubscribe } from "./subscribing.ts";
 import { type ChannelCalls, Subscription } from "./subscription.ts";
 import type { SubscriptionOptions } from "./subscription-options.ts";
 
@@ -59,7 +59,7 @@ export class Channels {
     this.#leaving.clear();
     this.#server.established(subs);
     const subscribings = [...this.#subscriptions.values()].map(({ connection }) => connection);
-    link.requestAll(subscribings.map((each) => each.prepare()).filter((pair) => pair !== undefined));
+    link.requestAll(subscribings.map((each) => each.prepare(link)).filter((pair) => pair !== undefined));
     for (const each of subscribings) each.ask();
   }
 
@@ -81,7 +81,7 @@ export class Channels {
 
   /** Subscriptions may be changed again. */
   sync(link: Link): void {
-    for (const channel of this.#leaving) link.request({ kind: "unsubscribe", channel }, () => undefined);
+    for (const channel of this.#leaving) unsubscribe(link, channel);
     this.#leaving.clear();
     for (const { connection } of this.#subscriptions.values()) connection.ask();
   }

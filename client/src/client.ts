@@ -7,9 +7,11 @@ import { Emitter, type Listener, type Unlisten } from "./emitter.ts";
 import { ClosedError } from "./errors.ts";
 import { Inbox, type InboxMessage } from "./inbox.ts";
 import { type Inspection, inspect } from "./inspect.ts";
+import { jsonPayload } from "./json-payload.ts";
 import type { Link } from "./link.ts";
 import type { ClientInfo, ConnectResult, Payload, Push, StreamPosition } from "./messages.ts";
-import { Opener } from "./opener.ts";
+import { Migrator } from "./migrator.ts";
+import { Opener, type OpeningRequest } from "./opener.ts";
 import { type ClientOptions, type Parts, type Settings, settingsOf } from "./options.ts";
 import { type Publication, publicationOf } from "./publication.ts";
 import { Publisher, type PublishOptions } from "./publisher.ts";
@@ -54,6 +56,7 @@ export class Client<Names extends object = AnyChannels> {
   readonly #emitter = new Emitter<ClientEvents>();
   readonly #connector: Connector;
   readonly #continuation = new Continuation();
+  readonly #migrator: Migrator;
   readonly #channels: Channels;
   readonly #publisher: Publisher;
   readonly #calls: Calls;
@@ -83,9 +86,21 @@ export class Client<Names extends object = AnyChannels> {
         onState: (state) => this.#changed(state),
         onEstablished: (result, established) => this.#established(result, established),
         onPush: (push) => this.#pushed(push),
+        onLost: () => this.#migrator.lost(),
         onDown: (reason) => this.#down(reason?.code),
       },
     );
+    this.#migrator = new Migrator({
+      settings,
+      opener,
+      connector: this.#connector,
+      trace: this.#trace,
+      positions: () => this.#channels.positions(),
+      request: () => this.#openingRequest(),
+      adopt: (result) => this.#goOn(result),
+      onPush: (push) => this.#pushed(push),
+      onSettled: (settled) => this.#channels.sync(settled),
+    });
     this.#calls = new Calls({ clock: settings.clock, link, closed: () => this.#closedError() });
     this.#publisher = new Publisher(settings, link);
     this.#refresh = new TokenRefresh({
@@ -201,7 +216,8 @@ export class Client<Names extends object = AnyChannels> {
   }
 
   #makeChannels(link: () => Link | undefined): Channels {
-    const host = { ...this.#settings, trace: this.#trace, link, changeable: link };
+    const changeable = (): Link | undefined => (this.#migrator.isMoving ? undefined : link());
+    const host = { ...this.#settings, trace: this.#trace, link, changeable };
     const calls: ChannelCalls = {
       publish: (channel, data, options) => this.#publisher.publish(channel, data, options),
       history: (channel, options) => this.#history(channel, options),
@@ -227,25 +243,30 @@ export class Client<Names extends object = AnyChannels> {
     return { publications, epoch: result.epoch, offset: result.offset };
   }
 
-  #openingRequest(): ReturnType<ConstructorParameters<typeof Connector>[0]["request"]> {
+  #openingRequest(): OpeningRequest {
     const handover = this.#continuation.request(this.#settings.clock.nowMs(), this.#channels.positions());
     const inbox = this.#inbox?.request();
     return { handover, subs: this.#channels.serverSubs(), ...(inbox !== undefined && { inbox }) };
   }
 
   #established(result: ConnectResult, link: Link): void {
+    const isContinued = result.belay?.handover?.moved !== undefined;
+    if (!isContinued) this.#channels.established(link, result.subs ?? new Map());
+    this.#goOn(result);
+    if (isContinued) this.#channels.sync(link);
+    this.#calls.proceed(link);
+  }
+
+  /** The connection is this one; with `moved` it goes on where another one was. */
+  #goOn(result: ConnectResult): void {
+    const { handover, keys, inbox, window } = result.belay ?? {};
     this.#result = result;
-    const { handover, keys, inbox } = result.belay ?? {};
+    this.#connector.windowMs = window?.ms ?? 0;
     this.#continuation.granted(handover);
     if (inbox !== undefined) this.#inbox?.opened(inbox);
     this.#refresh.start(result);
-    if (handover?.moved === undefined) this.#channels.established(link, result.subs ?? new Map());
-    else {
-      this.#channels.continued(handover.moved);
-      this.#channels.sync(link);
-    }
+    if (handover?.moved !== undefined) this.#channels.continued(handover.moved);
     this.#publisher.connected(keys === true);
-    this.#calls.proceed(link);
   }
 
   #pushed(push: Push): void {
@@ -260,9 +281,12 @@ export class Client<Names extends object = AnyChannels> {
       case "window":
         this.#connector.windowMs = push.window.ms;
         return;
-      case "disconnect":
       case "goaway":
+        this.#continuation.renewed(push.goaway);
+        return this.#migrator.goaway(push.goaway);
       case "goaway_cancel":
+        return this.#migrator.cancel();
+      case "disconnect":
         return;
     }
   }
@@ -274,6 +298,7 @@ export class Client<Names extends object = AnyChannels> {
 
   #down(code: number | undefined): void {
     this.#refresh.stop();
+    this.#migrator.down();
     // A close code of the server's own says that the session is over.
     if (code !== undefined && code < 3000) this.#continuation.lost(this.#settings.clock.nowMs());
     else this.#continuation.end();
@@ -295,9 +320,4 @@ export class Client<Names extends object = AnyChannels> {
     if (state.name === "closed") return new ClosedError(state.reason);
     return state.name === "disconnected" ? new ClosedError() : undefined;
   }
-}
-
-/** A value of JSON in the form in which this client's payloads are. */
-function jsonPayload(format: "json" | "protobuf", value: unknown): Payload {
-  return format === "json" ? value : new TextEncoder().encode(JSON.stringify(value));
 }

@@ -25,6 +25,8 @@ export interface ConnectorEvents {
   readonly onState: (state: State) => void;
   readonly onEstablished: (result: ConnectResult, link: Link) => void;
   readonly onPush: (push: Push) => void;
+  /** The connection is lost; true where another one has been adopted in its place. */
+  readonly onLost: () => boolean;
   /** The connection is gone; without a reason because the application ended it. The state follows. */
   readonly onDown: (reason: ClosedReason | undefined) => void;
 }
@@ -85,7 +87,8 @@ export class Connector {
 
   /** A connection that had been established is over. One that is not used any more changes nothing. */
   ended(link: Link, { code, reason }: LinkEnd): void {
-    if (link === this.#link) this.#lost(this.#verdict(code), { code, message: reason });
+    if (link !== this.#link || this.#events.onLost()) return;
+    this.#lost(this.#verdict(code), { code, message: reason });
   }
 
   #carryOut(effect: Effect, reason: ClosedReason | undefined): void {
@@ -109,7 +112,6 @@ export class Connector {
         mine = link;
         this.#link = link;
         this.#cancelOpening = undefined;
-        this.#windowMs = result.belay?.window?.ms ?? 0;
         this.#events.onEstablished(result, link);
         this.handle({ type: "established" });
       },

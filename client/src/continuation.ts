@@ -14,6 +14,11 @@ export class Continuation {
     this.#lostMs = undefined;
   }
 
+  /** The server gave another secret for the same session. */
+  renewed({ session, secret }: Pick<HandoverGrant, "session" | "secret">): void {
+    if (this.#grant !== undefined) this.#grant = { ...this.#grant, session, secret };
+  }
+
   /** Without a goodbye: the server keeps the session for a while. */
   lost(nowMs: number): void {
     this.#lostMs ??= nowMs;

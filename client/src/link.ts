@@ -77,6 +77,7 @@ export class Link {
   #answersPings = false;
   #heardMs: number;
   #cancelTimer: CancelTimer;
+  #onIdle: (() => void) | undefined;
 
   constructor(connect: Omit<ConnectCommand, "id" | "kind">, options: LinkOptions, events: LinkEvents) {
     const { clock, connectTimeoutMs } = options;
@@ -143,6 +144,17 @@ export class Link {
       if (isSilent) this.#end(LOCAL.noPing);
     };
     this.request({ kind: "ping" }, onSilence, timeoutMs);
+  }
+
+  /** The server has left a command unanswered that it must answer: the two do not agree any more about what there is. */
+  abandon(): void {
+    this.#end(LOCAL.noAnswer);
+  }
+
+  /** Runs once nothing waits for an answer any more, at the latest when the link is over. */
+  whenIdle(run: () => void): void {
+    this.#onIdle = run;
+    this.#checkIdle();
   }
 
   /** Ends the connection without an event; what waits for an answer is told. */
@@ -230,6 +242,7 @@ export class Link {
     this.#pending.delete(reply.id);
     pending.cancelTimer();
     pending.answer(reply.kind === "error" ? { ok: false, error: new ServerError(reply.error) } : { ok: true, reply });
+    this.#checkIdle();
   }
 
   #fail(id: number, error: Error): void {
@@ -238,6 +251,14 @@ export class Link {
     this.#pending.delete(id);
     pending.cancelTimer();
     pending.answer({ ok: false, error });
+    this.#checkIdle();
+  }
+
+  #checkIdle(): void {
+    if (this.#pending.size > 0) return;
+    const run = this.#onIdle;
+    this.#onIdle = undefined;
+    run?.();
   }
 
   #end({ code, reason }: Omit<LinkEnd, "wasOpened">): void {

@@ -21,6 +21,8 @@ export const LOCAL = {
   noTransport: { code: 8, reason: "no transport" },
   /** Connect was refused for now. */
   refused: { code: 9, reason: "connect refused" },
+  /** A command that the server must answer was not answered. */
+  noAnswer: { code: 10, reason: "no answer" },
 } as const;
 
 /** What the client does after a loss. */

@@ -106,6 +106,8 @@ test.each([
   ["before it", live(5), at(7), "fill 5-7"],
   ["before it in a filtered channel", live(5, true), at(7), ""],
   ["in another epoch", live(5), at(7, "e2"), "reset epoch 5-7"],
+  ["while a hole is filled", arrived(live(5), publication(9)).sequence, at(7), "fill 5-8"],
+  ["behind a hole that is filled", arrived(live(5), publication(7)).sequence, at(9), "fill 5-9"],
 ] as const)("[SDK24] another connection that goes on %s", (_name, sequence, to, expected) => {
   expect(told(continued(sequence, to))).toBe(expected);
 });

@@ -83,9 +83,11 @@ export function continued(sequence: Sequence, to: StreamPosition): SequenceStep 
   const { position, isFiltered, held } = sequence;
   if (position === undefined) return { sequence: at(sequence, to), shown: [] };
   if (position.epoch !== to.epoch) return { sequence: at({ isFiltered }, to), shown: [resetOf("epoch", position, to)] };
-  if (to.offset <= position.offset || held !== undefined) return { sequence, shown: [] };
+  // Whoever was asked to fill a hole may be gone.
+  const until = Math.max(to.offset, (held?.[0]?.offset ?? 0) - 1);
+  if (until <= position.offset) return { sequence, shown: [] };
   if (isFiltered) return { sequence: at(sequence, to), shown: [] };
-  return { sequence: { ...sequence, held: [] }, shown: [], fill: { since: position, until: to.offset } };
+  return { sequence: { ...sequence, held: held ?? [] }, shown: [], fill: { since: position, until } };
 }
 
 /**

@@ -66,7 +66,8 @@ export interface Step {
 const STABLE_MS = 10_000;
 
 export function step(state: State, event: StateEvent, context: StateContext): Step {
-  return event.type === "lost" ? lost(state, event, context) : STEPS[event.type](state, context);
+  if (event.type !== "lost") return STEPS[event.type](state, context);
+  return isWaiting(state) ? to(state) : lost(state, event, context);
 }
 
 type Handler = (state: State, context: StateContext) => Step;
@@ -76,7 +77,7 @@ const STEPS: Readonly<Record<Exclude<StateEvent["type"], "lost">, Handler>> = {
     isIdle(state) ? to({ name: "connecting", attempt: 0, phase: "opening" }, { type: "open" }) : to(state),
   disconnect: (state) => (state.name === "disconnected" ? to(state) : to({ name: "disconnected" }, ...END)),
   established: (state, { nowMs }) =>
-    isTrying(state) ? to({ name: "connected", attempt: state.attempt, sinceMs: nowMs }) : to(state),
+    isOpening(state) ? to({ name: "connected", attempt: state.attempt, sinceMs: nowMs }) : to(state),
   due: (state) => (isWaiting(state) ? to({ ...state, phase: "opening" }, { type: "open" }) : to(state)),
   online: (state) =>
     isWaiting(state) ? to({ ...state, phase: "opening" }, { type: "cancelWait" }, { type: "open" }) : to(state),
@@ -85,6 +86,10 @@ const STEPS: Readonly<Record<Exclude<StateEvent["type"], "lost">, Handler>> = {
 };
 
 const END: readonly Effect[] = [{ type: "cancelWait" }, { type: "drop" }];
+
+function isOpening(state: State): state is Trying {
+  return isTrying(state) && state.phase === "opening";
+}
 
 type Trying = Extract<State, { readonly phase: Phase }>;
 

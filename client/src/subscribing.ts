@@ -85,7 +85,7 @@ export class Subscribing {
   ask(): void {
     const link = this.#host.changeable();
     if (link === undefined || !this.#isWanted || this.#isAsked) return;
-    const pair = this.prepare();
+    const pair = this.prepare(link);
     if (pair !== undefined) return link.request(...pair);
     this.#turn += 1;
     const turn = this.#turn;
@@ -99,13 +99,13 @@ export class Subscribing {
   }
 
   /** The request, for a frame with others; undefined where a token is to be had first, or nothing to be asked. */
-  prepare(): SubscribeRequestPair | undefined {
+  prepare(link: Link): SubscribeRequestPair | undefined {
     const needsToken = this.#tokens.atHand === undefined && this.#tokens.canRenew;
     if (!this.#isWanted || this.#isAsked || needsToken) return undefined;
     this.#isAsked = true;
     this.#turn += 1;
     const turn = this.#turn;
-    return [this.#request(), (outcome) => turn === this.#turn && this.#answered(outcome)];
+    return [this.#request(), (outcome) => turn === this.#turn && this.#answered(outcome, link)];
   }
 
   /** The connection is gone, and the subscription on it. */
@@ -147,7 +147,7 @@ export class Subscribing {
     if (!mayBeThere) return;
     const link = this.#host.changeable();
     if (link === undefined) this.#host.leaveLater(this.#channel);
-    else link.request({ kind: "unsubscribe", channel: this.#channel }, ignore);
+    else unsubscribe(link, this.#channel);
   }
 
   #rest(): void {
@@ -176,9 +176,9 @@ export class Subscribing {
     };
   }
 
-  #answered(outcome: Outcome): void {
-    if (!outcome.ok) return this.#refused(outcome.error);
-    if (outcome.reply.kind !== "subscribe") return this.#failed(new Error("no answer to subscribe"));
+  #answered(outcome: Outcome, link: Link): void {
+    if (!outcome.ok) return this.#refused(outcome.error, link);
+    if (outcome.reply.kind !== "subscribe") return link.abandon();
     this.#attempt = 0;
     this.#mayRecover = true;
     this.#isLive = true;
@@ -186,21 +186,16 @@ export class Subscribing {
     this.#events.onSubscribed(outcome.reply.result);
   }
 
-  #refused(error: Error): void {
-    this.#isAsked = false;
-    // Another connection asks again.
+  #refused(error: Error, link: Link): void {
+    // The next connection asks again.
     if (error instanceof ConnectionLostError) return;
-    if (error instanceof RequestTimeoutError) {
-      // The server may have subscribed meanwhile, and would refuse a second one.
-      this.#host.changeable()?.request({ kind: "unsubscribe", channel: this.#channel }, ignore);
-      return this.#failed(error);
-    }
-    if (error instanceof ServerError && needsNewToken(error.code) && this.#tokens.canRenew) {
-      this.#tokens.drop();
-      return this.#failed(error);
-    }
-    if (error instanceof ServerError && error.isTemporary) return this.#failed(error);
+    if (error instanceof RequestTimeoutError) return link.abandon();
     const code = error instanceof ServerError ? error.code : 0;
+    const isExpired = needsNewToken(code) && this.#tokens.canRenew;
+    if (isExpired) this.#tokens.drop();
+    // Of another life of this subscription.
+    if (code === ALREADY_SUBSCRIBED) unsubscribe(link, this.#channel);
+    if (isExpired || code === ALREADY_SUBSCRIBED || isTemporary(error)) return this.#failed(error);
     this.#events.onEnded(new UnsubscribedError(code, error.message));
   }
 
@@ -222,4 +217,15 @@ export class Subscribing {
   }
 }
 
-const ignore = (): void => undefined;
+const ALREADY_SUBSCRIBED = 105;
+
+function isTemporary(error: Error): boolean {
+  return error instanceof ServerError && error.isTemporary;
+}
+
+/** Tells the server; one that does not answer is not believed any more. */
+export function unsubscribe(link: Link, channel: string): void {
+  link.request({ kind: "unsubscribe", channel }, (outcome) => {
+    if (!outcome.ok && outcome.error instanceof RequestTimeoutError) link.abandon();
+  });
+}

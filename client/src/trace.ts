@@ -1,4 +1,5 @@
 import type { LinkEnd } from "./link.ts";
+import type { MigrationPhase } from "./migration.ts";
 import type { State } from "./state.ts";
 import type { Frame } from "./transport.ts";
 
@@ -14,6 +15,6 @@ export type TraceBody =
   | { readonly type: "subscription"; readonly channel: string; readonly state: string }
   | { readonly type: "gap"; readonly channel: string; readonly from: number; readonly to: number }
   | { readonly type: "reset"; readonly channel: string; readonly reason: string }
-  | { readonly type: "migration"; readonly step: string };
+  | { readonly type: "migration"; readonly phase: MigrationPhase; readonly because: string };
 
 export type Trace = (body: TraceBody) => void;
