@@ -17,7 +17,7 @@ export CLUSTER NODES PROVIDER
 CLUSTERS := node --conditions=@belay/source e2e/cluster/main.ts
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down env cluster-up images stop-apiserver start-apiserver dev check test e2e bundle clean
+.PHONY: help install up demo-rollout down env cluster-up images stop-apiserver start-apiserver dev check test e2e bundle clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(lastword $(MAKEFILE_LIST)) | expand -t 18
@@ -36,6 +36,8 @@ install: $(INSTALLED) ## Node 26 and the libraries
 
 up: $(INSTALLED) ## a Kubernetes with Belay and the chat example [CLUSTER=belay NODES=2 PROVIDER=local|kind]
 	@$(CLUSTERS) up
+demo-rollout: $(INSTALLED) ## replace every gateway pod of the chat while you watch two windows [CLUSTER=belay]
+	@$(CLUSTERS) demo-rollout
 down: $(INSTALLED) ## remove it and everything it made on this machine [CLUSTER=belay]
 	@$(CLUSTERS) down
 env: $(INSTALLED) ## export lines for its use: eval "$(make -s env)" [CLUSTER=belay]

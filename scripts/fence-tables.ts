@@ -55,7 +55,10 @@ export const workspaces: ReadonlyMap<string, Workspace> = new Map<string, Worksp
       ],
     },
   ],
-  ["examples/chat", { imports: [], inTests: ["@belay/testkit"] }],
+  [
+    "examples/chat",
+    { imports: ["@belay/client", "@belay/client/views"], inTests: ["@belay/testkit", "@belay/testkit/browser"] },
+  ],
   ["scripts", { imports: [], reaches: true }],
   ["bench", { imports: [], reaches: true }],
 ]);

@@ -92,12 +92,7 @@ export async function installChat({ bin, kubeconfig, nodeAddress }: Target, imag
     await run([...inChat, "rollout", "status", "deployment/chat", "--timeout=90s"]);
     return "done";
   });
-  const { spec } = JSON.parse(await run([...inChat, "get", "service/chat-page", "--output=json"])) as Service;
-  const [port] = spec.ports;
-  const address =
-    port?.nodePort === undefined
-      ? `http://${spec.clusterIP}:${port?.port ?? 80}/`
-      : `http://${nodeAddress}:${port.nodePort}/`;
+  const address = await chatAddress({ bin, kubeconfig, nodeAddress });
   await eventually("the chat page answers", { withinMs: 30_000 }, async () => {
     const answer = await fetch(address);
     await answer.body?.cancel();
@@ -105,4 +100,14 @@ export async function installChat({ bin, kubeconfig, nodeAddress }: Target, imag
     return true;
   });
   return address;
+}
+
+/** Where the chat's page is. */
+export async function chatAddress({ bin, kubeconfig, nodeAddress }: Target): Promise<string> {
+  const kubectl = [`${bin}/kubectl`, `--kubeconfig=${kubeconfig}`, `--namespace=${chatNamespace}`];
+  const { spec } = JSON.parse(await run([...kubectl, "get", "service/chat-page", "--output=json"])) as Service;
+  const [port] = spec.ports;
+  return port?.nodePort === undefined
+    ? `http://${spec.clusterIP}:${port?.port ?? 80}/`
+    : `http://${nodeAddress}:${port.nodePort}/`;
 }

@@ -4,6 +4,7 @@
  */
 import { chooseProvider, type Chosen } from "./choose-provider.ts";
 import { ensureDebianPackages } from "./debian-packages.ts";
+import { demoRollout } from "./demo-rollout.ts";
 import { installBelay, installChat } from "./deploy.ts";
 import { exportLines } from "./environment.ts";
 import { withLock } from "./lock.ts";
@@ -39,6 +40,10 @@ const changes: Readonly<Record<string, Verb>> = {
   down: (_, { provider }) => provider.down(),
   images: async (_, { provider }) => {
     process.stdout.write(`${JSON.stringify(await provider.images(), undefined, 2)}\n`);
+  },
+  "demo-rollout": async (_, { provider, bin }) => {
+    const [kubeconfig, nodeAddress] = await Promise.all([provider.kubeconfig(), provider.nodeAddress()]);
+    await demoRollout({ bin, kubeconfig, nodeAddress });
   },
   "stop-apiserver": (_, { provider }) => provider.stopApiServer(),
   "start-apiserver": (_, { provider }) => provider.startApiServer(),

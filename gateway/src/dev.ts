@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { CLIENT_PORT } from "@belay/protocol/control";
+import { CLIENT_PORT, type NamespaceConfig } from "@belay/protocol/control";
 import { createGateway } from "./app.ts";
 import { systemClock, systemRandom } from "./clock.ts";
 import { compileNamespaces } from "./channels/compile-namespaces.ts";
@@ -15,6 +15,18 @@ import { createLog } from "./log.ts";
 import type { SettingsSource } from "./settings.ts";
 
 const HOST = "127.0.0.1";
+
+/** As in the example's kubernetes.yaml. */
+const CHAT_NAMESPACES: readonly NamespaceConfig[] = [
+  {
+    name: "room",
+    allow: { publish: "authenticated" },
+    history: { size: 200, ttlSeconds: 86_400 },
+    presence: true,
+    joinLeave: "OnRequest",
+  },
+  { name: "typing", allow: { publish: "authenticated" }, ephemeral: true },
+];
 
 const { values } = parseArgs({ options: { hooks: { type: "string" } } });
 await run(Number(process.env["PORT"] ?? CLIENT_PORT), loadHooks(values.hooks));
@@ -40,7 +52,7 @@ async function run(port: number, hooks: HookFunctions): Promise<void> {
     control: { host: HOST, port: 0 },
     auth: { anonymous: true },
     drain: { deadlineSeconds: 1 },
-    channels: { unprefixed: { hooks: askedHooks(hooks) } },
+    channels: { unprefixed: { hooks: askedHooks(hooks) }, namespaces: CHAT_NAMESPACES },
     logLevel: "warn",
   });
   if (!checked.ok) {
@@ -81,7 +93,7 @@ async function run(port: number, hooks: HookFunctions): Promise<void> {
   if (hooks.size > 0) console.log(`hooks     ${[...hooks.keys()].join(", ")}`);
   console.log(`API key   ${apiKey}`);
   console.log(
-    `publish   curl -H 'X-API-Key: ${apiKey}' -d '{"channel":"chat","data":{"text":"hi"}}' http://localhost:${clientPort}/api/publish`,
+    `publish   curl -H 'X-API-Key: ${apiKey}' -d '{"channel":"news","data":{"text":"hi"}}' http://localhost:${clientPort}/api/publish`,
   );
   await stopSignal();
   await gateway.close();

@@ -10,7 +10,7 @@ export interface PageServer extends AsyncDisposable {
 
 /** Serves a page whose one script is `entry` (TypeScript, with JSX or without) with everything that it imports. */
 export async function servePage(entry: string): Promise<PageServer> {
-  const script = await bundle(entry);
+  const script = await bundlePage(entry);
   const server = createServer((request: IncomingMessage, response: ServerResponse) => {
     const isScript = request.url === "/page.js";
     response.setHeader("Content-Type", isScript ? "text/javascript; charset=utf-8" : "text/html; charset=utf-8");
@@ -30,7 +30,8 @@ export async function servePage(entry: string): Promise<PageServer> {
   };
 }
 
-async function bundle(input: string): Promise<string> {
+/** One module with everything that it imports, as JavaScript for a browser. */
+export async function bundlePage(input: string): Promise<string> {
   await using build = await rolldown({
     input,
     platform: "browser",

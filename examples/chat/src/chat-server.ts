@@ -27,7 +27,7 @@ const headers = {
   "referrer-policy": "no-referrer",
   // Sockets go to the gateways, whose address is not the page's; everything else comes from here.
   "content-security-policy":
-    "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; connect-src 'self' ws: wss:",
+    "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; connect-src 'self' ws: wss: http: https:",
 };
 
 export function createChatServer(config: Config, onFault: (error: unknown) => void): Server {

@@ -1,6 +1,16 @@
-/** Binds the chat to index.html. `?user=NAME` sets the name; without it the page chooses one. */
+/**
+ * Binds the chat to index.html. `?user=NAME` sets the name; without it the page chooses one. `?room=NAME` is where it begins, and with
+ * `?auto=N` it says N things a second by itself, for whoever wants to watch.
+ */
+import type { Publication } from "@belay/client";
 import type { Access } from "./access.ts";
-import { AccessRefused, type Chat, type ChatMessage, openChat } from "./chat.ts";
+import { AccessRefused, type Chat, type Connection, openChat } from "./chat.ts";
+import type { Delivery } from "./delivery.ts";
+import type { ChatMessage } from "./message.ts";
+
+const TYPING_SHOWN_MS = 3000;
+
+const query = new URLSearchParams(location.search);
 
 function element<T extends Element>(selector: string, kind: new () => T): T {
   const found = document.querySelector(selector);
@@ -9,15 +19,14 @@ function element<T extends Element>(selector: string, kind: new () => T): T {
 }
 
 const state = element("#state", HTMLElement);
-const pod = element("#pod", HTMLElement);
 const messages = element("#messages", HTMLOListElement);
 const form = element("form", HTMLFormElement);
 const input = element("#message", HTMLInputElement);
+const typing = element("#typing", HTMLElement);
 
 function ownName(): string {
-  const given = new URLSearchParams(location.search).get("user");
   // Not randomUUID: browsers keep that from pages without TLS.
-  return given ?? `guest-${crypto.getRandomValues(new Uint16Array(1))[0] ?? 0}`;
+  return query.get("user") ?? `guest-${crypto.getRandomValues(new Uint16Array(1))[0] ?? 0}`;
 }
 
 async function getAccess(user: string): Promise<Access> {
@@ -27,48 +36,95 @@ async function getAccess(user: string): Promise<Access> {
   return (await answer.json()) as Access;
 }
 
-function show({ user, text }: ChatMessage): void {
+/** What others send is text, never markup. */
+function setText(selector: string, text: string): void {
+  element(selector, HTMLElement).textContent = text;
+}
+
+function lineOf({ data, info }: Publication<ChatMessage>): HTMLLIElement {
   const line = document.createElement("li");
   const sender = document.createElement("b");
-  sender.textContent = user;
-  // textContent throughout: what others send is text, never markup.
-  line.append(sender, ` ${text}`);
-  line.classList.toggle("own", user === name);
-  messages.append(line);
-  line.scrollIntoView({ block: "end" });
+  sender.textContent = info?.user ?? "";
+  line.append(sender, data.text);
+  line.classList.toggle("own", info?.user === name);
+  return line;
 }
 
-function showState(word: string, detail: string): void {
+function showMessages(publications: readonly Publication<ChatMessage>[]): void {
+  messages.replaceChildren(...publications.map(lineOf));
+  messages.lastElementChild?.scrollIntoView({ block: "end" });
+}
+
+function showConnection({ state: word, detail, pod, transport, waiting }: Connection): void {
   state.dataset["state"] = word;
   state.textContent = detail === "" ? word : `${word}: ${detail}`;
+  setText("#pod", pod === "" ? "–" : pod);
+  setText("#transport", transport);
+  setText("#waiting", waiting === 0 ? "" : `${waiting} on the way`);
 }
 
-/** The text stays in the field until the gateway has taken it. */
-async function send(chat: Chat): Promise<void> {
-  const text = input.value.trim();
-  if (text === "") return;
+function showDelivery({ shown, lost, duplicated, longestMs }: Delivery): void {
+  setText("#shown", String(shown));
+  setText("#lost", String(lost));
+  setText("#duplicated", String(duplicated));
+  setText("#gap", `${longestMs} ms`);
+}
+
+/** Who typed last, and until when that is news. */
+const typists = new Map<string, number>();
+
+function showTyping(user?: string): void {
+  const nowMs = Date.now();
+  if (user !== undefined && user !== name) {
+    typists.set(user, nowMs + TYPING_SHOWN_MS);
+    setTimeout(showTyping, TYPING_SHOWN_MS + 1);
+  }
+  const names = [...typists].filter(([, untilMs]) => untilMs > nowMs).map(([typist]) => typist);
+  typing.textContent = names.length === 0 ? "" : `${names.join(", ")} typing`;
+}
+
+async function say(chat: Chat, text: string): Promise<void> {
   try {
     await chat.say(text);
-    input.value = "";
+    setText("#problem", "");
   } catch (error) {
-    showState("not sent", error instanceof Error ? error.message : JSON.stringify(error));
+    setText("#problem", `not said: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
-const name = ownName();
-element("#user", HTMLElement).textContent = name;
-try {
-  const chat = await openChat(() => getAccess(name), {
-    onState: showState,
-    onNode: (node) => {
-      pod.textContent = node;
-    },
-    onMessage: show,
-  });
+function bind(chat: Chat): void {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    void send(chat);
+    const text = input.value.trim();
+    input.value = "";
+    if (text !== "") void say(chat, text);
   });
+  input.addEventListener("input", () => chat.type());
+  for (const button of document.querySelectorAll<HTMLButtonElement>("#rooms button"))
+    button.addEventListener("click", () => enter(chat, button.value));
+  enter(chat, query.get("room") ?? "lobby");
+  const perSecond = Number(query.get("auto") ?? 0);
+  let said = 0;
+  if (perSecond > 0) setInterval(() => void say(chat, `${(said += 1)}`), 1000 / perSecond);
+}
+
+function enter(chat: Chat, room: string): void {
+  setText("#room", room);
+  chat.enter(room);
+}
+
+const name = ownName();
+setText("#user", name);
+try {
+  bind(
+    await openChat(() => getAccess(name), {
+      onConnection: showConnection,
+      onMessages: showMessages,
+      onPeople: (users) => setText("#people", users.join(", ")),
+      onTyping: showTyping,
+      onDelivery: showDelivery,
+    }),
+  );
 } catch (error) {
-  showState("failed", String(error));
+  setText("#problem", String(error));
 }
