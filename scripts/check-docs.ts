@@ -15,6 +15,7 @@ const ruleDocuments = [
   "docs/sdk.md",
   "docs/sdk-transports.md",
   "docs/sdk-views.md",
+  "docs/sdk-overlay.md",
   "docs/sdk-react.md",
   "docs/sdk-vue.md",
 ];

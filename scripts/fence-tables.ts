@@ -57,7 +57,10 @@ export const workspaces: ReadonlyMap<string, Workspace> = new Map<string, Worksp
   ],
   [
     "examples/chat",
-    { imports: ["@belay/client", "@belay/client/views"], inTests: ["@belay/testkit", "@belay/testkit/browser"] },
+    {
+      imports: ["@belay/client", "@belay/client/overlay", "@belay/client/views"],
+      inTests: ["@belay/testkit", "@belay/testkit/browser"],
+    },
   ],
   ["scripts", { imports: [], reaches: true }],
   ["bench", { imports: [], reaches: true }],

@@ -1,5 +1,12 @@
 /** The chat without a page: one client, one room at a time, told as events. */
-import { type Client, createClient, type Publication, type StateName, UnauthorizedError } from "@belay/client";
+import {
+  type Client,
+  type ClientOptions,
+  createClient,
+  type Publication,
+  type StateName,
+  UnauthorizedError,
+} from "@belay/client";
 import { channelView, presenceView } from "@belay/client/views";
 import type { Access } from "./access.ts";
 import { delivered, type Delivery, NOTHING_DELIVERED } from "./delivery.ts";
@@ -45,9 +52,14 @@ export interface Chat {
 const TYPING_EVERY_MS = 2000;
 
 /** `getAccess` throws {@link AccessRefused} where asking again is no use. */
-export async function openChat(getAccess: () => Promise<Access>, events: ChatEvents): Promise<Chat> {
+export async function openChat(
+  getAccess: () => Promise<Access>,
+  events: ChatEvents,
+  options: Pick<ClientOptions, "trace"> = {},
+): Promise<Chat> {
   const access = await getAccess();
   const client = createClient<Channels>({
+    ...options,
     endpoint: access.url,
     token: access.token,
     // Asked before a token ends.

@@ -1,10 +1,11 @@
 /**
  * Binds the chat to index.html. `?user=NAME` sets the name; without it the page chooses one. `?room=NAME` is where it begins, and with
- * `?auto=N` it says N things a second by itself, for whoever wants to watch.
+ * `?auto=N` it says N things a second by itself, for whoever wants to watch. `?overlay` shows what the client does.
  */
 import type { Publication } from "@belay/client";
+import { createOverlay } from "@belay/client/overlay";
 import type { Access } from "./access.ts";
-import { AccessRefused, type Chat, type Connection, openChat } from "./chat.ts";
+import { AccessRefused, type Chat, type ChatEvents, type Connection, openChat } from "./chat.ts";
 import type { Delivery } from "./delivery.ts";
 import type { ChatMessage } from "./message.ts";
 
@@ -115,16 +116,18 @@ function enter(chat: Chat, room: string): void {
 
 const name = ownName();
 setText("#user", name);
+const overlay = query.has("overlay") ? createOverlay() : undefined;
+const events: ChatEvents = {
+  onConnection: showConnection,
+  onMessages: showMessages,
+  onPeople: (users) => setText("#people", users.join(", ")),
+  onTyping: showTyping,
+  onDelivery: showDelivery,
+};
 try {
-  bind(
-    await openChat(() => getAccess(name), {
-      onConnection: showConnection,
-      onMessages: showMessages,
-      onPeople: (users) => setText("#people", users.join(", ")),
-      onTyping: showTyping,
-      onDelivery: showDelivery,
-    }),
-  );
+  const chat = await openChat(() => getAccess(name), events, overlay && { trace: overlay.trace });
+  overlay?.show(chat.client);
+  bind(chat);
 } catch (error) {
   setText("#problem", String(error));
 }

@@ -51,7 +51,7 @@ async function startServer(url: string): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
 }
 
-async function open(server: string, user: string): Promise<Page> {
+async function open(server: string, user: string, query = ""): Promise<Page> {
   const page = await browser.context.newPage();
   page.setDefaultTimeout(WITHIN_MS);
   const errors: Error[] = [];
@@ -60,7 +60,7 @@ async function open(server: string, user: string): Promise<Page> {
     await page.close();
     expect(errors).toEqual([]);
   });
-  await page.goto(`${server}?user=${user}`);
+  await page.goto(`${server}?user=${user}${query}`);
   await page.locator("#state[data-state=connected]").waitFor();
   return page;
 }
@@ -116,4 +116,15 @@ test("a window whose connection is cut says so, keeps what is said, and nothing 
     expect(await page.locator("#shown").textContent()).toBe("4");
   }
   await shows(boris, "#waiting", "");
+});
+
+test("[OVL1] the overlay shows what the client does", async () => {
+  const page = await open(await startServer(gateway.url), "anna", "&overlay");
+  const overlay = page.locator("belay-overlay");
+  await overlay.getByText("2 of 2 subscribed").waitFor();
+  const text = (await overlay.locator("details").textContent()) ?? "";
+  expect(text).toMatch(new RegExp(`^connectedpod${gateway.podUid}transportwebsocketconnect, reply\\d+ ms, \\d+ ms`));
+  expect(text).toContain("connections1, 0 without a break");
+  expect(text).toContain("gaps, resets0, 0");
+  expect(text).toContain("publishes0 unacknowledged, 0 waiting");
 });
