@@ -145,9 +145,7 @@ class GatewayApp implements Gateway {
 
   async drain(): Promise<void> {
     const { deadlineSeconds, ratePerSecond } = this.#settings.current.config.drain;
-    // The process ends with it, whatever the operator's policy is.
-    if (this.#drainer.status.state !== "drained")
-      this.#drainer.start({ deadlineSeconds, ratePerSecond, policy: "ForceClose" });
+    if (this.#drainer.status.state !== "drained") this.#drainer.startFinal({ deadlineSeconds, ratePerSecond });
     this.#clientPort.endIdleConnections();
     const endMs = this.#deps.clock.nowMs() + deadlineSeconds * 1000 + CLOSE_GRACE_MS;
     const { promise, resolve } = Promise.withResolvers<void>();

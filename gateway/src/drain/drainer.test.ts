@@ -195,6 +195,17 @@ test("[DRN2] Abort ends the drain at the deadline; those who are left stay, and 
   expect(drainer.status).toMatchObject({ state: "drained", forced: 3 });
 });
 
+test("[DRN6] the drain of a process that ends cannot be changed", () => {
+  const clients = clientsOf(1);
+  const { drainer } = drainOf(clients);
+  drainer.startFinal({ deadlineSeconds: 2, ratePerSecond: 0.001 });
+  drainer.request({ term: 1, cancel: true });
+  drainer.request(order("Wait", 60, 0.001));
+  expect(drainer.isGateClosed).toBe(true);
+  vi.advanceTimersByTime(2500);
+  expect(clients[0]?.closings).toHaveLength(1);
+});
+
 test("[DRN3] asking again changes the policy of the drain under way and asks nobody twice", () => {
   const clients = clientsOf(3);
   const { drainer } = drainOf(clients);

@@ -75,6 +75,7 @@ export class Drainer {
   #report: DrainReport | undefined;
   /** A cancellation is faster than the label that goes with it. */
   #isReopened = false;
+  #isFinal = false;
 
   constructor(options: DrainerOptions) {
     this.#options = options;
@@ -128,6 +129,7 @@ export class Drainer {
 
   /** Begins a drain, or changes rate, deadline and policy of the one under way. */
   start(order: DrainOrder): void {
+    if (this.#isFinal) return;
     const nowMs = this.#options.clock.nowMs();
     this.#isReopened = false;
     if (this.#order === undefined) {
@@ -144,6 +146,12 @@ export class Drainer {
     this.#step();
   }
 
+  /** The process is to end: nothing changes this drain any more. */
+  startFinal(order: Omit<DrainOrder, "policy">): void {
+    this.start({ ...order, policy: "ForceClose" });
+    this.#isFinal = true;
+  }
+
   stop(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -157,6 +165,7 @@ export class Drainer {
 
   /** The pod serves again. Whoever has not been asked stays, and whoever has need not go. */
   #cancel(): void {
+    if (this.#isFinal) return;
     this.#isReopened = true;
     if (this.#order !== undefined) this.#giveUp("cancelled");
   }

@@ -12,7 +12,7 @@ import type { Writer } from "./writer.ts";
 export interface Appliers {
   readonly writer: Writer;
   readonly passwords: PasswordChange;
-  readonly drains: Pick<DrainClient, "send">;
+  readonly drains: Pick<DrainClient, "send" | "cancel">;
   readonly sweeps: Pick<SweepClient, "send">;
   /** Token of the cluster's control ports. */
   readonly controlToken: (cluster: RealtimeCluster) => string | undefined;
@@ -31,7 +31,15 @@ export interface Applied {
 
 /** Pods are independent of one another: this many at a time. */
 const PODS_AT_ONCE = 16;
-const perPod = new Set<Action["type"]>(["gate", "begin-drain", "drain", "call-config", "sweep"]);
+const perPod = new Set<Action["type"]>([
+  "gate",
+  "reopen",
+  "begin-drain",
+  "drain",
+  "cancel-drain",
+  "call-config",
+  "sweep",
+]);
 
 /** Rejects only when this replica does not lead any more. */
 export async function applyActions(
@@ -106,7 +114,8 @@ async function asConflict(write: Promise<void>): Promise<void> {
 }
 
 async function applyAction(cluster: RealtimeCluster, action: Action, appliers: Appliers): Promise<void> {
-  if (action.type === "drain" || action.type === "sweep") return askPod(cluster, action, appliers);
+  if (action.type === "drain" || action.type === "cancel-drain" || action.type === "sweep")
+    return askPod(cluster, action, appliers);
   return "pod" in action ? writePod(cluster, action, appliers.writer) : writeAction(cluster, action, appliers);
 }
 
@@ -137,12 +146,14 @@ async function writeAction(
 
 async function writePod(
   cluster: RealtimeCluster,
-  action: Extract<Action, { readonly type: "gate" | "begin-drain" | "call-config" }>,
+  action: Extract<Action, { readonly type: "gate" | "reopen" | "begin-drain" | "call-config" }>,
   writer: Writer,
 ): Promise<void> {
   switch (action.type) {
     case "gate":
       return writer.gate(cluster, action);
+    case "reopen":
+      return writer.reopen(cluster, action);
     case "begin-drain":
       return writer.beginDrain(cluster, action);
     case "call-config":
@@ -152,14 +163,27 @@ async function writePod(
 
 async function askPod(
   cluster: RealtimeCluster,
-  action: Extract<Action, { readonly type: "drain" | "sweep" }>,
-  { drains, sweeps, controlToken, onPodFailure }: Appliers,
+  action: Extract<Action, { readonly type: "drain" | "cancel-drain" | "sweep" }>,
+  appliers: Appliers,
 ): Promise<void> {
-  const token = controlToken(cluster);
+  const token = appliers.controlToken(cluster);
   if (token === undefined) return;
-  const { pod } = action;
-  const asked =
-    action.type === "drain" ? drains.send(pod, token, action.request) : sweeps.send(pod, token, action.podUids);
   // A pod that does not answer is no fault of the API server's: its deadline runs, and the next pass asks again.
-  await asked.catch((error: unknown) => onPodFailure?.(pod.name, error));
+  await ask(action, token, appliers).catch((error: unknown) => appliers.onPodFailure?.(action.pod.name, error));
+}
+
+function ask(
+  action: Extract<Action, { readonly type: "drain" | "cancel-drain" | "sweep" }>,
+  token: string,
+  { drains, sweeps }: Appliers,
+): Promise<void> {
+  const { pod } = action;
+  switch (action.type) {
+    case "drain":
+      return drains.send(pod, token, action.request);
+    case "cancel-drain":
+      return drains.cancel(pod, token, action.request);
+    case "sweep":
+      return sweeps.send(pod, token, action.podUids);
+  }
 }

@@ -1,18 +1,18 @@
 /** Sends drain requests to gateway pods and remembers what they accepted. */
-import type { DrainRequest } from "@belay/protocol/control";
-import type { ObservedPod } from "../plan/observed.ts";
+import type { DrainCancellation, DrainRequest } from "@belay/protocol/control";
+import type { DrainSent } from "../plan/observed.ts";
 import type { ControlPort, ControlTarget } from "./control-port.ts";
 
 export class DrainClient {
   readonly #controlPort: Pick<ControlPort, "post">;
-  readonly #sent = new Map<string, NonNullable<ObservedPod["drainSent"]>>();
+  readonly #sent = new Map<string, DrainSent>();
 
   constructor(controlPort: Pick<ControlPort, "post">) {
     this.#controlPort = controlPort;
   }
 
   /** What the pod accepted last; forgotten with the process, and then sent again. */
-  sent(podUid: string): ObservedPod["drainSent"] {
+  sent(podUid: string): DrainSent | undefined {
     return this.#sent.get(podUid);
   }
 
@@ -23,6 +23,13 @@ export class DrainClient {
   /** Rejects when the pod cannot be reached or refuses. */
   async send(pod: ControlTarget, token: string, body: DrainRequest): Promise<void> {
     await this.#controlPort.post(pod, token, "/drain", body);
-    this.#sent.set(pod.uid, { ratePerSecond: body.ratePerSecond, term: body.term });
+    const { ratePerSecond, term, policy } = body;
+    this.#sent.set(pod.uid, { ratePerSecond, term, ...(policy !== undefined && { policy }) });
+  }
+
+  /** Rejects when the pod cannot be reached or refuses. */
+  async cancel(pod: ControlTarget, token: string, body: DrainCancellation): Promise<void> {
+    await this.#controlPort.post(pod, token, "/drain", body);
+    this.#sent.delete(pod.uid);
   }
 }

@@ -128,6 +128,14 @@ export class Writer {
     });
   }
 
+  async reopen(cluster: RealtimeCluster, { pod }: ActionOf<"reopen">): Promise<void> {
+    const gone = [DELETION_COST_ANNOTATION, DRAIN_REASON_ANNOTATION, DRAIN_DEADLINE_ANNOTATION];
+    await this.#patchPod(cluster, pod, {
+      labels: { [TRAFFIC_LABEL]: "on" },
+      annotations: Object.fromEntries(gone.map((name) => [name, null])),
+    });
+  }
+
   async beginDrain(cluster: RealtimeCluster, { pod, deadlineMs }: ActionOf<"begin-drain">): Promise<void> {
     await this.#patchPod(cluster, pod, { annotations: { [DRAIN_DEADLINE_ANNOTATION]: String(deadlineMs) } });
   }

@@ -27,10 +27,23 @@ const drain: z.ZodType<DrainStatus> = z.object({
   state: z.enum(["serving", "draining", "drained"]),
   atStart: count,
   remaining: count,
+  moved: count.exactOptional(),
   closed: count,
   forced: count,
   left: count,
   secondsToDeadline: z.number(),
+  report: z
+    .object({
+      outcome: z.enum(["drained", "cancelled", "aborted"]),
+      atStart: count,
+      moved: count,
+      closed: count,
+      forced: count,
+      left: count,
+      stayed: count,
+      tookSeconds: z.number().min(0),
+    })
+    .exactOptional(),
 });
 const config: z.ZodType<ConfigReport> = z.object({
   hash: z.string(),

@@ -1,5 +1,5 @@
 /** What a plan asks `apply` to do. Each is safe to repeat and safe to lose. */
-import type { DrainReason, DrainRequest } from "@belay/protocol/control";
+import type { DrainCancellation, DrainReason, DrainRequest } from "@belay/protocol/control";
 import type { RealtimeClusterStatus } from "../api/v1alpha1/gen/types.ts";
 import type { Resource } from "../kube/kube-client.ts";
 import type { Child } from "../resources/manifest.ts";
@@ -43,11 +43,19 @@ export type Action =
   | { readonly type: "restore-template"; readonly deployment: string; readonly template: PodTemplate }
   /** Close the drain gate: label, deletion cost and reason in one patch. */
   | { readonly type: "gate"; readonly pod: PodTarget; readonly reason: DrainReason }
+  /** Open it again: all of that back, and the deadline. */
+  | { readonly type: "reopen"; readonly pod: PodTarget }
   /** Note the deadline at the pod, before the first request. */
   | { readonly type: "begin-drain"; readonly pod: PodTarget; readonly deadlineMs: number }
   /** Have the kubelet refresh the pod's files now: note at the pod which configuration it is to run. */
   | { readonly type: "call-config"; readonly pod: PodTarget; readonly hash: string; readonly atMs: number }
   | { readonly type: "drain"; readonly pod: PodTarget & { readonly ip: string }; readonly request: DrainRequest }
+  /** Take its drain back. */
+  | {
+      readonly type: "cancel-drain";
+      readonly pod: PodTarget & { readonly ip: string };
+      readonly request: DrainCancellation;
+    }
   /** Have this pod remove what pods that are gone held. */
   | { readonly type: "sweep"; readonly pod: PodTarget & { readonly ip: string }; readonly podUids: readonly string[] }
   | {

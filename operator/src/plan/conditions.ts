@@ -5,7 +5,7 @@ import { configApplied, configRefusal } from "./config.ts";
 import { clientEndpoint } from "./endpoint.ts";
 import { type Judgement, verdict } from "./judgement.ts";
 import type { Observed, ObservedRevision } from "./observed.ts";
-import { activePods, connectionsOf, gatedPods, openPods, readyOpenPods } from "./pods.ts";
+import { activePods, connectionsOf, gatedPods, isAborted, openPods, readyOpenPods } from "./pods.ts";
 import { missingSecret } from "./missing-secret.ts";
 import { redisReady } from "./redis.ts";
 import { findRevision } from "./rollout.ts";
@@ -105,11 +105,15 @@ function draining({ observed }: ConditionInput): Judgement {
   const unknown = pods.length - known.length;
   const left = known.reduce((sum, count) => sum + count, 0);
   const silent = unknown === 0 ? "" : `; ${unknown} of them do not answer`;
+  const aborted = pods.filter(isAborted).length;
+  const message = `${pods.length} pods, ${left} connections left${silent}`;
+  if (aborted === 0) return { type: "Draining", status: "True", reason: "MovingClients", message };
+  const fix = "set spec.drain.policy to Wait or ForceClose, or take the change back";
   return {
     type: "Draining",
     status: "True",
-    reason: "MovingClients",
-    message: `${pods.length} pods, ${left} connections left${silent}`,
+    reason: "Aborted",
+    message: `${message}; ${aborted} pods gave up at their deadline by spec.drain.policy Abort: ${fix}`,
   };
 }
 

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { drainedPod, load, observed, pod, revision } from "../../test/simulation/build.ts";
+import { drainedPod, load, observed, pod, revision, withReport } from "../../test/simulation/build.ts";
+import type { DrainSpec } from "../api/v1alpha1/gen/types.ts";
 import { drainActions, shareRate } from "./drain.ts";
 import type { ObservedPod } from "./observed.ts";
 
@@ -59,6 +60,35 @@ test.each<[string, ObservedPod, number, readonly string[]]>([
   const fullyLabeledReplicas = only.gated ? unseenGates : 1;
   const state = observed([revision("old", [only], { replicaSet: { fullyLabeledReplicas } })]);
   expect(drainActions(state, nowMs).map(({ type }) => type)).toEqual(types);
+});
+
+const late = gated({ drainDeadlineMs: 5_000, load: load(5, "draining"), drainSent: { ratePerSecond: 100, term: 4 } });
+const aborted = gated({
+  drainDeadlineMs: 5_000,
+  load: withReport(load(5, "serving"), "aborted"),
+  drainSent: { ratePerSecond: 100, term: 4, policy: "Abort" },
+});
+
+test.each<[string, ObservedPod, DrainSpec["policy"], readonly string[]]>([
+  ["the policy has changed: again", late, "Wait", ["drain"]],
+  ["given up: nothing while the policy is Abort", aborted, "Abort", []],
+  ["given up: another policy begins anew, with a deadline of its own", aborted, "Wait", ["begin-drain"]],
+  ["begun anew: the request goes out", { ...aborted, drainDeadlineMs: 40_000 }, "Wait", ["drain"]],
+])("[RO11] %s", (_name, only, policy, types) => {
+  const { drain } = observed([]).cluster.spec;
+  const state = observed([revision("old", [only])], { spec: { drain: { ...drain, policy } } });
+  expect(drainActions(state, nowMs).map(({ type }) => type)).toEqual(types);
+});
+
+test("[RO10] a pod whose gate is open and that still drains is told to stop, with the term", () => {
+  const open = [pod("a", { load: load(5, "draining") }), pod("b", { load: load(0, "drained") }), pod("c")];
+  expect(drainActions(observed([revision("now", open)]), nowMs)).toEqual(
+    ["a", "b"].map((name) => ({
+      type: "cancel-drain",
+      pod: { name, uid: name, ip: "198.18.0.1" },
+      request: { term: 4, cancel: true },
+    })),
+  );
 });
 
 test("[RO8] a request carries the time that is left, the share of the rate, the term and the reason", () => {

@@ -1,30 +1,53 @@
-/** The steps between a closed gate and a removable pod, the same for rollout, scale-down and replacement. */
+/** The steps between a closed gate and a removable pod, and back, the same for rollout, scale-down and replacement. */
+import type { DrainRequest } from "@belay/protocol/control";
 import type { DrainSpec } from "../api/v1alpha1/gen/types.ts";
 import type { Action } from "./actions.ts";
 import type { Observed, ObservedPod, ObservedRevision } from "./observed.ts";
-import { gatedPods, isDrained, isWitnessed, SETTLE_MS } from "./pods.ts";
+import { gatedPods, isAborted, isDrained, isWitnessed, openPods, SETTLE_MS } from "./pods.ts";
 
 /** Deadlines for gated pods whose gate the controller and the Service have taken note of, and requests for those that have one. */
 export function drainActions(observed: Observed, nowMs: number): readonly Action[] {
   const witnessed = observed.revisions.filter(isWitnessed);
-  const begin = witnessed.flatMap((revision) => beginDrains(revision, observed.cluster.spec.drain, nowMs));
+  const { drain } = observed.cluster.spec;
+  const begin = witnessed.flatMap((revision) => beginDrains(revision, drain, nowMs));
   const draining = observed.revisions
     .flatMap(gatedPods)
     .filter((pod) => pod.drainDeadlineMs !== undefined && pod.running && !isDrained(pod));
-  const rates = shareRate(observed.cluster.spec.drain.ratePerSecond, draining);
-  const requests = draining.flatMap((pod, index) => drainRequest(pod, rates[index] ?? 1, observed.term, nowMs));
-  return [...begin, ...requests];
+  const rates = shareRate(drain.ratePerSecond, draining);
+  const requests = draining.flatMap((pod, index) => {
+    const order = { ratePerSecond: rates[index] ?? 1, policy: drain.policy, term: observed.term };
+    return drainRequest(pod, order, nowMs);
+  });
+  return [...begin, ...requests, ...cancelActions(observed)];
 }
 
-function beginDrains(revision: ObservedRevision, { deadlineSeconds }: DrainSpec, nowMs: number): readonly Action[] {
+/** For pods whose gate is open again, until each of them says that it serves. */
+function cancelActions({ revisions, term }: Observed): readonly Action[] {
+  return revisions.flatMap(openPods).flatMap(({ name, uid, ip, load }) => {
+    if (ip === undefined || load === undefined || load.drain.state === "serving") return [];
+    const request = { term, cancel: true } as const;
+    return [{ type: "cancel-drain", pod: { name, uid, ip }, request }];
+  });
+}
+
+function beginDrains(
+  revision: ObservedRevision,
+  { deadlineSeconds, policy }: DrainSpec,
+  nowMs: number,
+): readonly Action[] {
   return gatedPods(revision)
-    .filter((pod) => pod.running && pod.drainDeadlineMs === undefined)
+    .filter((pod) => pod.running && (pod.drainDeadlineMs === undefined || beginsAnew(pod, policy, nowMs)))
     .filter((pod) => !pod.inEndpoints && pod.outOfEndpointsMs >= SETTLE_MS)
     .map(({ name, uid }) => ({
       type: "begin-drain",
       pod: { name, uid },
       deadlineMs: nowMs + deadlineSeconds * 1_000,
     }));
+}
+
+/** A drain that gave up begins again with a deadline of its own, once it is not to give up any more. */
+function beginsAnew(pod: ObservedPod, policy: DrainSpec["policy"], nowMs: number): boolean {
+  return isAborted(pod) && policy !== "Abort" && (pod.drainDeadlineMs ?? 0) <= nowMs;
 }
 
 /** The cluster-wide rate over the pods that still hold clients; pods that are empty or unknown get the least there is. */
@@ -39,14 +62,29 @@ export function shareRate(ratePerSecond: number, pods: readonly ObservedPod[]): 
   });
 }
 
-/** Sent again when its rate changed, when the leader changed, and when the pod has forgotten it because it restarted. */
-function drainRequest(pod: ObservedPod, ratePerSecond: number, term: number, nowMs: number): readonly Action[] {
-  const { name, uid, ip, drainDeadlineMs, drainSent, load } = pod;
-  if (ip === undefined || drainDeadlineMs === undefined) return [];
+type Order = Pick<DrainRequest, "term" | "ratePerSecond"> & { readonly policy: DrainSpec["policy"] };
+
+/** Sent again when its rate, policy or the leader changed, and when the pod has forgotten it because it restarted. */
+function drainRequest(pod: ObservedPod, order: Order, nowMs: number): readonly Action[] {
+  const { name, uid, ip, drainDeadlineMs, load } = pod;
+  if (ip === undefined || drainDeadlineMs === undefined || isGivenUp(pod, nowMs)) return [];
   const isForgotten = load?.drain.state === "serving";
-  const isCurrent = drainSent?.term === term && drainSent.ratePerSecond === ratePerSecond;
-  if (isCurrent && !isForgotten) return [];
+  if (isCurrent(pod, order) && !isForgotten) return [];
+  const { term, ratePerSecond, policy } = order;
   const deadlineSeconds = Math.max(1, Math.ceil((drainDeadlineMs - nowMs) / 1_000));
   const reason = pod.drainReason ?? "scale-down";
-  return [{ type: "drain", pod: { name, uid, ip }, request: { term, deadlineSeconds, ratePerSecond, reason } }];
+  // Absent is ForceClose, also for gateways that know no policy.
+  const request = { term, deadlineSeconds, ratePerSecond, reason, ...(policy !== "ForceClose" && { policy }) };
+  return [{ type: "drain", pod: { name, uid, ip }, request }];
+}
+
+function isCurrent({ drainSent }: ObservedPod, { term, ratePerSecond, policy }: Order): boolean {
+  if (drainSent === undefined) return false;
+  const { term: lastTerm, ratePerSecond: lastRate, policy: lastPolicy = "ForceClose" } = drainSent;
+  return lastTerm === term && lastRate === ratePerSecond && lastPolicy === policy;
+}
+
+/** Until a new deadline is noted. */
+function isGivenUp(pod: ObservedPod, nowMs: number): boolean {
+  return isAborted(pod) && (pod.drainDeadlineMs ?? 0) <= nowMs;
 }

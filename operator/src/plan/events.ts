@@ -1,5 +1,5 @@
 /** Events tell people about changes, so they are made from two statuses: the stored one and the next one. */
-import type { RealtimeClusterStatus } from "../api/v1alpha1/gen/types.ts";
+import type { RealtimeClusterStatus, RolloutProof, ScaleDownProof } from "../api/v1alpha1/gen/types.ts";
 import type { PlannedEvent } from "./actions.ts";
 
 export function eventsBetween(before: RealtimeClusterStatus, after: RealtimeClusterStatus): readonly PlannedEvent[] {
@@ -29,7 +29,7 @@ function rollout(before: RealtimeClusterStatus, after: RealtimeClusterStatus): r
   const isSame = was?.startedAt === is.startedAt;
   events.push(...killed(isSame ? was.killedUndrained : 0, is.killedUndrained, "Rollout"));
   if (is.finishedAt !== undefined && !(isSame && was.finishedAt !== undefined)) {
-    const note = `${is.podsReplaced} pods replaced; connections closed ${is.closed}, forced ${is.forced}, left ${is.left}`;
+    const note = `${is.podsReplaced} pods replaced; ${connections(is)}`;
     events.push({ type: "Normal", reason: "RolloutFinished", action: "Rollout", note });
   }
   return events;
@@ -42,10 +42,14 @@ function scaleDown(before: RealtimeClusterStatus, after: RealtimeClusterStatus):
   const isSame = was?.startedAt === is.startedAt;
   const events = [...killed(isSame ? was.killedUndrained : 0, is.killedUndrained, "ScaleDown")];
   if (is.finishedAt !== undefined && !(isSame && was.finishedAt !== undefined)) {
-    const note = `${is.podsRemoved} pods removed; connections closed ${is.closed}, forced ${is.forced}, left ${is.left}`;
+    const note = `${is.podsRemoved} pods removed; ${connections(is)}`;
     events.push({ type: "Normal", reason: "ScaleDownFinished", action: "ScaleDown", note });
   }
   return events;
+}
+
+function connections({ moved = 0, closed, forced, left }: RolloutProof | ScaleDownProof): string {
+  return `connections moved ${moved}, closed ${closed}, forced ${forced}, left ${left}`;
 }
 
 function killed(before: number, after: number, action: string): readonly PlannedEvent[] {

@@ -4,7 +4,7 @@
  */
 import type { DrainingPod, RealtimeClusterStatus, RolloutProof, ScaleDownProof } from "../api/v1alpha1/gen/types.ts";
 import type { Observed, ObservedPod, ObservedRevision } from "./observed.ts";
-import { activePods, isRemovable } from "./pods.ts";
+import { activePods, isRemovable, openPods, type Removal } from "./pods.ts";
 
 export interface Ledger {
   readonly draining: readonly DrainingPod[];
@@ -12,8 +12,12 @@ export interface Ledger {
   readonly lastScaleDown: ScaleDownProof | undefined;
 }
 
+/** A pod that is not leaving any more: it is gone, or its drain was taken back and it stays. */
+type GonePod = DrainingPod & { readonly stays: boolean };
+
 interface Counts {
   readonly removed: number;
+  readonly moved: number;
   readonly closed: number;
   readonly forced: number;
   readonly left: number;
@@ -31,9 +35,13 @@ export interface LedgerInput {
 export function computeLedger(input: LedgerInput): Ledger {
   const { observed, target, nowMs } = input;
   const before = observed.cluster.status;
-  const entries = observed.revisions.flatMap((revision) => entriesOf(revision, target, before, nowMs));
+  const { policy } = observed.cluster.spec.drain;
+  const entries = observed.revisions.flatMap((revision) => entriesOf(revision, target, before, { nowMs, policy }));
   const present = new Set(entries.map(({ uid }) => uid));
-  const gone = (before.draining ?? []).filter(({ uid }) => !present.has(uid));
+  const wanted = new Set(observed.revisions.flatMap(openPods).map(({ uid }) => uid));
+  const gone = (before.draining ?? [])
+    .filter(({ uid }) => !present.has(uid))
+    .map((entry) => ({ ...entry, stays: wanted.has(entry.uid) }));
   return {
     draining: entries,
     lastRollout: rolloutProof(input, entries, gone),
@@ -46,14 +54,19 @@ function entriesOf(
   revision: ObservedRevision,
   target: string,
   before: RealtimeClusterStatus,
-  nowMs: number,
+  removal: Pick<Removal, "nowMs" | "policy">,
 ): readonly DrainingPod[] {
   return activePods(revision)
     .filter((pod) => pod.gated || revision.hash !== target)
-    .map((pod) => entryOf(pod, revision.hash, before, nowMs));
+    .map((pod) => entryOf(pod, revision.hash, before, removal));
 }
 
-function entryOf(pod: ObservedPod, revision: string, before: RealtimeClusterStatus, nowMs: number): DrainingPod {
+function entryOf(
+  pod: ObservedPod,
+  revision: string,
+  before: RealtimeClusterStatus,
+  removal: Pick<Removal, "nowMs" | "policy">,
+): DrainingPod {
   const last = before.draining?.find(({ uid }) => uid === pod.uid) ?? nothing;
   const seen = pod.load?.drain ?? nothing;
   return {
@@ -62,20 +75,21 @@ function entryOf(pod: ObservedPod, revision: string, before: RealtimeClusterStat
     revision,
     reason: pod.drainReason ?? "rollout",
     // A pod whose process never ran or has ended holds no client that its removal could hurt.
-    ended: isRemovable(pod, nowMs) || !pod.running,
+    ended: isRemovable(pod, removal) || !pod.running,
     // A container that restarts begins again at 0.
+    moved: Math.max(seen.moved ?? 0, last.moved ?? 0),
     closed: Math.max(seen.closed, last.closed),
     forced: Math.max(seen.forced, last.forced),
     left: Math.max(seen.left, last.left),
   };
 }
 
-const nothing = { closed: 0, forced: 0, left: 0 };
+const nothing = { moved: 0, closed: 0, forced: 0, left: 0 };
 
 function rolloutProof(
   { observed, target, now }: LedgerInput,
   entries: readonly DrainingPod[],
-  gone: readonly DrainingPod[],
+  gone: readonly GonePod[],
 ): RolloutProof | undefined {
   const others = observed.revisions.filter(({ hash }) => hash !== target).map(({ hash }) => hash);
   const isRunning = others.length > 0 || entries.some(({ reason }) => reason === "rollout");
@@ -92,7 +106,7 @@ function rolloutProof(
 function scaleDownProof(
   { observed, now }: LedgerInput,
   entries: readonly DrainingPod[],
-  gone: readonly DrainingPod[],
+  gone: readonly GonePod[],
 ): ScaleDownProof | undefined {
   const isRunning = entries.some(({ reason }) => reason === "scale-down");
   const { last, base } = openProof(observed.cluster.status.lastScaleDown);
@@ -120,22 +134,19 @@ function times(
 }
 
 function countsOf(proof: RolloutProof | ScaleDownProof | undefined): Omit<Counts, "removed"> {
-  return {
-    closed: proof?.closed ?? 0,
-    forced: proof?.forced ?? 0,
-    left: proof?.left ?? 0,
-    killedUndrained: proof?.killedUndrained ?? 0,
-  };
+  const { moved = 0, closed, forced, left, killedUndrained } = proof ?? { ...nothing, killedUndrained: 0 };
+  return { moved, closed, forced, left, killedUndrained };
 }
 
-function addGone(start: Counts, gone: readonly DrainingPod[]): Counts {
+function addGone(start: Counts, gone: readonly GonePod[]): Counts {
   return gone.reduce(
-    (sum, { ended, closed, forced, left }) => ({
-      removed: sum.removed + (ended ? 1 : 0),
+    (sum, { ended, stays, moved = 0, closed, forced, left }) => ({
+      removed: sum.removed + (ended && !stays ? 1 : 0),
+      moved: sum.moved + moved,
       closed: sum.closed + closed,
       forced: sum.forced + forced,
       left: sum.left + left,
-      killedUndrained: sum.killedUndrained + (ended ? 0 : 1),
+      killedUndrained: sum.killedUndrained + (ended || stays ? 0 : 1),
     }),
     start,
   );

@@ -1,9 +1,17 @@
 /** What one pass of the operator knows. Made by observe/, read by plan/; nothing in it may be looked up again later. */
-import type { DrainReason, LoadReport } from "@belay/protocol/control";
+import type { DrainPolicy, DrainReason, LoadReport } from "@belay/protocol/control";
 import type { RealtimeCluster } from "../api/v1alpha1/realtime-cluster.ts";
 import type { KubeObject, Resource } from "../kube/kube-client.ts";
 import type { PodTemplate } from "../resources/pod-template.ts";
 import type { SecretReference } from "../resources/references.ts";
+
+/** What a pod accepted last. */
+export interface DrainSent {
+  readonly ratePerSecond: number;
+  readonly term: number;
+  /** Absent: ForceClose. */
+  readonly policy?: DrainPolicy;
+}
 
 export interface ObservedPod {
   readonly uid: string;
@@ -34,7 +42,7 @@ export interface ObservedPod {
   /** How long `ready` is what it is, as this process saw it. */
   readonly readinessSteadyMs: number;
   /** The last drain request this process sent and the pod accepted. */
-  readonly drainSent: { readonly ratePerSecond: number; readonly term: number } | undefined;
+  readonly drainSent: DrainSent | undefined;
 }
 
 export interface ObservedReplicaSet {

@@ -1,4 +1,5 @@
 /** Judgements about single pods and the pods of a ReplicaSet: who is open, drained, removable. */
+import type { DrainPolicy } from "@belay/protocol/control";
 import type { ObservedPod, ObservedReplicaSet, ObservedRevision } from "./observed.ts";
 
 /** After the Service stopped sending new connections to a pod, kube-proxy may still do so for this long. Measured: ≤ 926 ms. */
@@ -78,20 +79,29 @@ export function isDrained(pod: ObservedPod): boolean {
   return !pod.ready && pod.load?.drain.state === "drained" && pod.load.connections === 0;
 }
 
-/** May be deleted: drained, or past its deadline. The witness is a matter of its ReplicaSet, not of the pod. */
-export function isRemovable(pod: ObservedPod, nowMs: number): boolean {
-  return isDrained(pod) || (pod.gated && isPastDeadline(pod, nowMs));
+/** Its drain gave up at its deadline (policy Abort): who was left stays. */
+export function isAborted({ gated, load }: ObservedPod): boolean {
+  return gated && load?.drain.state === "serving" && load.drain.report?.outcome === "aborted";
+}
+
+/**
+ * May be deleted: drained, or past its deadline where that means that the rest is closed. The witness is a matter of its ReplicaSet,
+ * not of the pod.
+ */
+export function isRemovable(pod: ObservedPod, { nowMs, policy }: Pick<Removal, "nowMs" | "policy">): boolean {
+  return isDrained(pod) || (policy === "ForceClose" && pod.gated && isPastDeadline(pod, nowMs));
 }
 
 /** What removal is judged by. */
 export interface Removal {
   readonly nowMs: number;
+  readonly policy: DrainPolicy;
   /** UIDs of pods whose end is in the stored status. */
   readonly recorded: ReadonlySet<string>;
 }
 
-export function areAllRemovable(pods: readonly ObservedPod[], { nowMs, recorded }: Removal): boolean {
-  return pods.every((pod) => isRemovable(pod, nowMs) && recorded.has(pod.uid));
+export function areAllRemovable(pods: readonly ObservedPod[], removal: Removal): boolean {
+  return pods.every((pod) => isRemovable(pod, removal) && removal.recorded.has(pod.uid));
 }
 
 /** Connections for an order or a sum; an unknown number counts as many. */

@@ -11,6 +11,7 @@ import { recordedEnds } from "./ledger.ts";
 import type { Observed, ObservedReplicaSet, ObservedRevision } from "./observed.ts";
 import type { Removal } from "./pods.ts";
 import { podToReplace, replaceActions } from "./redis.ts";
+import { reopenActions } from "./reopen.ts";
 import { findRevision, isRollingOut, oldRevisions, retireActions } from "./rollout.ts";
 import { lowerActions, raiseActions } from "./scale.ts";
 
@@ -27,12 +28,15 @@ export function revisionActions(observed: Observed, goal: Goal, nowMs: number): 
   const target = findRevision(observed, goal.target.hash);
   const serving = findRevision(observed, goal.serving);
   const isRolling = isRollingOut(observed, goal.target.hash);
-  const removal = { nowMs, recorded: recordedEnds(observed.cluster.status) };
+  const { policy } = observed.cluster.spec.drain;
+  const removal = { nowMs, policy, recorded: recordedEnds(observed.cluster.status) };
   const kept = new Set([target, serving].filter((revision) => revision !== undefined));
   return [
     ...(target === undefined ? createActions(observed, goal) : []),
     ...observed.revisions.flatMap((revision) => templateActions(observed, revision, goal)),
     ...[...kept].flatMap((revision) => {
+      const back = revision === target ? reopenActions(revision, goal.desired, nowMs) : [];
+      if (back.length > 0) return back;
       const bad = isRolling ? undefined : podToReplace(observed, revision);
       if (bad === undefined) return countActions(revision, goal.desired, removal, isRolling);
       // Make before break: one more first, and then the gate.

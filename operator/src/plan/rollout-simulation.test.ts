@@ -61,6 +61,35 @@ test("[RO2] a new spec in the middle retargets the rollout; back to the first re
   expect(cluster.violations).toEqual([]);
 });
 
+test("[RO10] a rollout that is taken back while old pods drain opens their gates again: they keep their clients, and none is counted as killed", () => {
+  const cluster = started(3, 3000);
+  const before = cluster.pods.map(({ uid }) => uid);
+  cluster.setSpec({ image: "gateway:2" });
+  settle(cluster, 40, () => cluster.pods.filter(({ drain }) => drain === "draining").length === 3);
+  settle(cluster, 4);
+  cluster.setSpec({ image: "gateway:1" });
+  settle(cluster, 90, () => isQuiet(cluster));
+  settle(cluster, 1);
+  expectComplete(cluster);
+  expect(cluster.violations).toEqual([]);
+  expect(cluster.pods.map(({ uid }) => uid).toSorted()).toEqual(before.toSorted());
+  expect(cluster.pods.every(({ drain, deadlineMs }) => drain === "serving" && deadlineMs === undefined)).toBe(true);
+  expect(cluster.status.lastRollout).toMatchObject({ killedUndrained: 0, podsReplaced: 3 });
+});
+
+test("[RO11] with Wait a pod that is not empty stays, however long it takes", () => {
+  const cluster = started(2, 800);
+  cluster.setSpec({ image: "gateway:2", policy: "Wait" });
+  settle(cluster, 6);
+  cluster.freeze(0, true);
+  settle(cluster, 200);
+  expect([cluster.deployments.size, cluster.pods.length]).toEqual([2, 4]);
+  cluster.thawAll();
+  settle(cluster, 60);
+  expectComplete(cluster);
+  expect(cluster.violations).toEqual([]);
+});
+
 test("[RO3] a pod that hangs while it drains holds the removal up until its deadline, and is not killed before", () => {
   const cluster = started(2, 400);
   cluster.setSpec({ image: "gateway:2" });
@@ -151,6 +180,8 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: withNumber("pass, cut after", fc.nat(6), (c, cut) => c.pass(cut)) },
   { weight: 1, arbitrary: withNumber("image", fc.nat(2), (c, image) => c.setSpec({ image: `gateway:${image}` })) },
   { weight: 1, arbitrary: withNumber("replicas", fc.nat(5), (c, replicas) => c.setSpec({ replicas })) },
+  { weight: 1, arbitrary: fc.constant(step("Wait", (c) => c.setSpec({ policy: "Wait" }))) },
+  { weight: 1, arbitrary: fc.constant(step("ForceClose", (c) => c.setSpec({ policy: "ForceClose" }))) },
   { weight: 1, arbitrary: withNumber("crash pod", fc.nat(9), (c, index) => c.crashPod(index)) },
   { weight: 1, arbitrary: withNumber("take pod", fc.nat(9), (c, index) => c.takePod(index)) },
   { weight: 1, arbitrary: withNumber("freeze pod", fc.nat(9), (c, index) => c.freeze(index, true)) },

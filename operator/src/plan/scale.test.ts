@@ -1,10 +1,11 @@
 import { expect, test } from "vitest";
 import { drainedPod, load, pod, revision } from "../../test/simulation/build.ts";
 import type { ObservedPod, ObservedReplicaSet } from "./observed.ts";
+import type { Removal } from "./pods.ts";
 import { lowerActions, raiseActions } from "./scale.ts";
 import { chooseVictims } from "./victims.ts";
 
-const removal = { nowMs: 10_000, recorded: new Set(["p"]) };
+const removal: Removal = { policy: "ForceClose", nowMs: 10_000, recorded: new Set(["p"]) };
 
 test.each<[string, readonly ObservedPod[], Partial<ObservedReplicaSet>, boolean]>([
   ["everything witnessed", [drainedPod("p"), pod("q")], {}, true],

@@ -62,7 +62,7 @@ export class Given {
             useForOthers: ({ ip }, password) => this.redisLogin(ip, password),
           },
         }),
-        drains: { send: () => Promise.resolve() },
+        drains: { send: () => Promise.resolve(), cancel: () => Promise.resolve() },
         sweeps: { send: () => Promise.resolve() },
         controlToken: () => "token",
       },

@@ -1,5 +1,5 @@
 /** Observed values for tables: a revision of ready pods, from which each row differs in one thing. */
-import type { LoadReport } from "@belay/protocol/control";
+import type { DrainOutcome, LoadReport } from "@belay/protocol/control";
 import type { RealtimeClusterSpec, RealtimeClusterStatus } from "../../src/api/v1alpha1/gen/types.ts";
 import { specSchema } from "../../src/api/v1alpha1/schema.ts";
 import type {
@@ -13,8 +13,14 @@ import type {
 const template = { metadata: { labels: {} }, spec: {} };
 
 export function load(connections: number, state: "serving" | "draining" | "drained" = "serving"): LoadReport {
-  const drain = { state, atStart: 0, remaining: 0, closed: 0, forced: 0, left: 0, secondsToDeadline: 0 };
+  const drain = { state, atStart: 0, remaining: 0, moved: 0, closed: 0, forced: 0, left: 0, secondsToDeadline: 0 };
   return { podUid: "", revision: "", connections, ready: true, notReadyReason: "", brokerConnected: true, drain };
+}
+
+/** How its last drain ended. */
+export function withReport(report: LoadReport, outcome: DrainOutcome): LoadReport {
+  const counts = { atStart: 5, moved: 0, closed: 0, forced: 0, left: 0, stayed: 5, tookSeconds: 1 };
+  return { ...report, drain: { ...report.drain, report: { outcome, ...counts } } };
 }
 
 /** Of a standalone Redis. */

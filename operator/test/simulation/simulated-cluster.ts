@@ -3,17 +3,17 @@
  * they have seen, pods crash, hang and vanish, and the operator dies between two writes.
  */
 import type { RealtimeCluster } from "../../src/api/v1alpha1/realtime-cluster.ts";
+import type { DrainRequest } from "@belay/protocol/control";
 import { desiredReplicas } from "../../src/api/v1alpha1/defaults.ts";
-import { specSchema } from "../../src/api/v1alpha1/schema.ts";
 import type { Action } from "../../src/plan/actions.ts";
-import type { Observed, ObservedPod } from "../../src/plan/observed.ts";
+import type { DrainSent, Observed, ObservedPod } from "../../src/plan/observed.ts";
 import { plan } from "../../src/plan/plan.ts";
 import { type Caches, type Deployment, observeRevision, type ReplicaSet, type View } from "./simulated-view.ts";
 import { observed } from "./build.ts";
-import { drainFor, newPod, rank, shouldBeReady, type SimulatedPod } from "./simulated-pod.ts";
+import { cancelDrain, drainFor, newPod, rank, reopen, shouldBeReady, type SimulatedPod } from "./simulated-pod.ts";
+import { type SimulatedSpec, specOf } from "./simulated-spec.ts";
 
 const installation = { gatewayImage: "gateway:1", redisImage: "redis:1", operatorNamespace: "belay-system" };
-const defaultSpec = specSchema.parse({ drain: { deadlineSeconds: 20, ratePerSecond: 40 } });
 
 /** Several times what was measured. */
 const MAX_LAG_MS = 4_000;
@@ -26,7 +26,7 @@ export class SimulatedCluster {
   taken = 0;
   crashes = 0;
   status: RealtimeCluster["status"] = {};
-  #spec: { image: string; replicas: number };
+  #spec: SimulatedSpec;
   readonly #deployments = new Map<string, Deployment>();
   readonly #replicaSets = new Map<string, ReplicaSet>();
   #pods: SimulatedPod[] = [];
@@ -35,20 +35,20 @@ export class SimulatedCluster {
   #caches: Caches;
   /** In the operator's memory only. */
   #steady: View["steady"] = new Map();
-  #sent = new Map<string, { ratePerSecond: number; term: number }>();
+  #sent = new Map<string, DrainSent>();
   #term = 1;
   #count = 0;
   #informedMs = 0;
   #syncedMs = 0;
 
   constructor(replicas: number) {
-    this.#spec = { image: "gateway:1", replicas };
+    this.#spec = { image: "gateway:1", replicas, policy: "ForceClose" };
     this.#caches = this.#copyAll();
   }
 
   // What a test does to it
 
-  setSpec(change: { image?: string; replicas?: number }): void {
+  setSpec(change: Partial<SimulatedSpec>): void {
     this.#spec = { ...this.#spec, ...change };
   }
 
@@ -265,6 +265,10 @@ export class SimulatedCluster {
     switch (action.type) {
       case "gate":
         return this.#gate(uid, action.reason);
+      case "reopen":
+        return this.#withPod(uid, reopen);
+      case "cancel-drain":
+        return this.#cancelDrain(uid);
       case "begin-drain":
         return this.#withPod(uid, (pod) => (pod.deadlineMs = action.deadlineMs));
       case "drain":
@@ -303,12 +307,19 @@ export class SimulatedCluster {
     });
   }
 
-  #sendDrain(uid: string, { ratePerSecond, term }: { readonly ratePerSecond: number; readonly term: number }): void {
+  #sendDrain(uid: string, { ratePerSecond, term, policy }: DrainRequest): void {
     this.#withPod(uid, (pod) => {
       if (!pod.running || pod.frozen) return;
       pod.rate = ratePerSecond;
       if (pod.drain === "serving") pod.drain = pod.connections === 0 ? "drained" : "draining";
-      this.#sent.set(uid, { ratePerSecond, term });
+      pod.policy = policy ?? "ForceClose";
+      this.#sent.set(uid, { ratePerSecond, term, ...(policy !== undefined && { policy }) });
+    });
+  }
+
+  #cancelDrain(uid: string): void {
+    this.#withPod(uid, (pod) => {
+      if (cancelDrain(pod)) this.#sent.delete(uid);
     });
   }
 
@@ -343,7 +354,7 @@ export class SimulatedCluster {
     const { service, deployments } = this.#caches;
     const cluster: RealtimeCluster = {
       metadata: { name: "sim", namespace: "default", uid: "cluster", generation: 1 },
-      spec: { ...defaultSpec, ...this.#spec },
+      spec: specOf(this.#spec),
       status: this.status,
     };
     const revisions = [...deployments.keys()].map((hash) => observeRevision(hash, this.#view()));

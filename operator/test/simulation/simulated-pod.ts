@@ -1,4 +1,4 @@
-import type { DrainReason } from "@belay/protocol/control";
+import type { DrainPolicy, DrainReason } from "@belay/protocol/control";
 
 /** A pod as it really is; caches hold copies. */
 export interface SimulatedPod {
@@ -15,6 +15,7 @@ export interface SimulatedPod {
   connections: number;
   drain: "serving" | "draining" | "drained";
   rate: number;
+  policy: DrainPolicy;
   closed: number;
   forced: number;
   frozen: boolean;
@@ -39,6 +40,7 @@ export function newPod(revision: string, number: number, nowMs: number): Simulat
     connections: 0,
     drain: "serving",
     rate: 0,
+    policy: "ForceClose",
     closed: 0,
     forced: 0,
     frozen: false,
@@ -68,11 +70,23 @@ export function rank(a: SimulatedPod, b: SimulatedPod): number {
 
 /** What a draining gateway does in some time; the clients that leave. */
 export function drainFor(pod: SimulatedPod, ms: number, nowMs: number): number {
-  const isLate = pod.deadlineMs !== undefined && nowMs >= pod.deadlineMs;
+  const isLate = pod.policy === "ForceClose" && pod.deadlineMs !== undefined && nowMs >= pod.deadlineMs;
   const leaving = isLate ? pod.connections : Math.min(pod.connections, Math.ceil((pod.rate * ms) / 1_000));
   pod.connections -= leaving;
   if (isLate) pod.forced += leaving;
   else pod.closed += leaving;
   if (pod.connections === 0) pod.drain = "drained";
   return leaving;
+}
+
+/** Its gate is open again. */
+export function reopen(pod: SimulatedPod): void {
+  Object.assign(pod, { gated: false, reason: undefined, deadlineMs: undefined });
+}
+
+/** Whether the gateway was there to hear it. */
+export function cancelDrain(pod: SimulatedPod): boolean {
+  if (!pod.running || pod.frozen) return false;
+  pod.drain = "serving";
+  return true;
 }

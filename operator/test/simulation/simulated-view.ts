@@ -1,5 +1,5 @@
 /** What the operator sees of the simulated cluster: its caches, and load reports asked directly from the pods. */
-import type { ObservedPod, ObservedRevision } from "../../src/plan/observed.ts";
+import type { DrainSent, ObservedPod, ObservedRevision } from "../../src/plan/observed.ts";
 import type { SimulatedPod } from "./simulated-pod.ts";
 
 export interface Deployment {
@@ -32,7 +32,7 @@ export interface View extends Caches {
   readonly nowMs: number;
   /** The operator's memory. */
   readonly steady: Map<string, { readonly value: boolean; readonly sinceMs: number }>;
-  readonly sent: ReadonlyMap<string, { readonly ratePerSecond: number; readonly term: number }>;
+  readonly sent: ReadonlyMap<string, DrainSent>;
 }
 
 const template = { metadata: { labels: {} }, spec: {} };
@@ -104,7 +104,16 @@ function loadOf(uid: string, { live, nowMs }: View): ObservedPod["load"] {
   const pod = live.find((each) => each.uid === uid);
   if (pod === undefined || !pod.running || pod.frozen || pod.terminating) return undefined;
   const { connections, revision, ready, drain, closed, forced, cutOffSinceMs } = pod;
-  const status = { state: drain, atStart: 0, remaining: connections, closed, forced, left: 0, secondsToDeadline: 0 };
+  const status = {
+    state: drain,
+    atStart: 0,
+    remaining: connections,
+    moved: 0,
+    closed,
+    forced,
+    left: 0,
+    secondsToDeadline: 0,
+  };
   const isCutOff = cutOffSinceMs !== undefined;
   const redis = {
     probe: { rounds: 0, failures: 0, rebuilds: 0 },

@@ -44,14 +44,20 @@ const drain = z
       .min(1)
       .max(86_400)
       .default(120)
-      .describe("Longest time a pod's clients are moved at the rate; what is left then is closed at once."),
+      .describe("Longest time a pod's clients are moved at the rate; about what is left then the policy decides."),
     ratePerSecond: z
       .int32()
       .min(1)
       .max(100_000)
       .default(100)
       .describe(
-        "Connections closed per second, shared by all pods that drain; raised where the deadline asks for more.",
+        "Connections asked to leave per second, shared by all pods that drain; raised where the deadline asks for more.",
+      ),
+    policy: z
+      .enum(["ForceClose", "Wait", "Abort"])
+      .default("ForceClose")
+      .describe(
+        "What happens to connections that are left at the deadline. ForceClose: they are closed at once. Wait: they are waited for, and the pod stays until then. Abort: they stay, the pod with them, and what drained it stands still until the policy is another one or the change is taken back.",
       ),
     gracePeriodSeconds: z
       .int32()

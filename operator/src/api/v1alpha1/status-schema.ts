@@ -22,6 +22,7 @@ const condition = z
 const drainCounts = z.strictObject({
   startedAt: time.describe("When it began."),
   finishedAt: time.exactOptional().describe("When the last of its pods was gone; absent while it runs."),
+  moved: count.exactOptional().describe("Connections that were continued on another pod before they were closed here."),
   closed: count.describe("Connections closed with a reconnect code at the rate."),
   forced: count.describe("Connections closed with a reconnect code because the deadline had come."),
   left: count.describe("Connections whose clients left by themselves during the drain."),
@@ -49,6 +50,7 @@ const drainingPod = z
     revision: z.string().max(64).describe("Its revision."),
     reason: z.enum(["rollout", "scale-down", "unhealthy"]).describe("Why it is to be removed."),
     ended: z.boolean().describe("Empty and not ready, or past its deadline: it may be removed now."),
+    moved: count.exactOptional().describe("Connections that were continued on another pod."),
     closed: count.describe("Connections closed with a reconnect code at the rate."),
     forced: count.describe("Connections closed with a reconnect code because the deadline had come."),
     left: count.describe("Connections whose clients left by themselves."),

@@ -542,10 +542,12 @@ export interface AutoscalingSpec {
 }
 
 export interface DrainSpec {
-  /** Longest time a pod's clients are moved at the rate; what is left then is closed at once. */
+  /** Longest time a pod's clients are moved at the rate; about what is left then the policy decides. */
   readonly deadlineSeconds: number;
-  /** Connections closed per second, shared by all pods that drain; raised where the deadline asks for more. */
+  /** Connections asked to leave per second, shared by all pods that drain; raised where the deadline asks for more. */
   readonly ratePerSecond: number;
+  /** What happens to connections that are left at the deadline. ForceClose: they are closed at once. Wait: they are waited for, and the pod stays until then. Abort: they stay, the pod with them, and what drained it stands still until the policy is another one or the change is taken back. */
+  readonly policy: "ForceClose" | "Wait" | "Abort";
   /** Termination grace period of the pods. Larger than the deadline. A change replaces the pods. */
   readonly gracePeriodSeconds: number;
 }
@@ -616,6 +618,8 @@ export interface RolloutProof {
   readonly startedAt: string;
   /** When the last of its pods was gone; absent while it runs. */
   readonly finishedAt?: string;
+  /** Connections that were continued on another pod before they were closed here. */
+  readonly moved?: number;
   /** Connections closed with a reconnect code at the rate. */
   readonly closed: number;
   /** Connections closed with a reconnect code because the deadline had come. */
@@ -643,6 +647,8 @@ export interface DrainingPod {
   readonly reason: "rollout" | "scale-down" | "unhealthy";
   /** Empty and not ready, or past its deadline: it may be removed now. */
   readonly ended: boolean;
+  /** Connections that were continued on another pod. */
+  readonly moved?: number;
   /** Connections closed with a reconnect code at the rate. */
   readonly closed: number;
   /** Connections closed with a reconnect code because the deadline had come. */
@@ -663,6 +669,8 @@ export interface ScaleDownProof {
   readonly startedAt: string;
   /** When the last of its pods was gone; absent while it runs. */
   readonly finishedAt?: string;
+  /** Connections that were continued on another pod before they were closed here. */
+  readonly moved?: number;
   /** Connections closed with a reconnect code at the rate. */
   readonly closed: number;
   /** Connections closed with a reconnect code because the deadline had come. */
