@@ -4,7 +4,7 @@ import type { Server } from "node:http";
 import { CLOSE } from "@belay/protocol";
 import { type Adapters, openAdapters } from "./adapters.ts";
 import { assembleClientPort } from "./assemble-client-port.ts";
-import { assembleDrain } from "./assemble-drain.ts";
+import { assembleDrain, assembleWindow } from "./assemble-drain.ts";
 import { assembleMetrics } from "./assemble-metrics.ts";
 import { type AssembledServices, assembleServices } from "./assemble-services.ts";
 import type { BrokerEvents } from "./broker/broker.ts";
@@ -27,6 +27,7 @@ import { healthRoutes } from "./http/health.ts";
 import { closeServer, createHttpServer, listen, type Route } from "./http/http-server.ts";
 import type { Metrics } from "./http/metrics.ts";
 import { tellJoinLeave } from "./hub/join-leave.ts";
+import type { WindowKeeper } from "./node/window-keeper.ts";
 import type { NodeState } from "./node/load.ts";
 import { configReport, type Settings, type SettingsSource } from "./settings.ts";
 import type { Socket } from "./transport/socket.ts";
@@ -49,6 +50,7 @@ class GatewayApp implements Gateway {
   readonly #flushLoop: FlushLoop;
   readonly #wheel: TimerWheel;
   readonly #drainer: Drainer;
+  readonly #window: WindowKeeper;
   readonly #metrics: Metrics;
   readonly #namespaces: NamespaceFollower;
   readonly #clientPort: ClientPort;
@@ -67,13 +69,22 @@ class GatewayApp implements Gateway {
     const { limits } = settings.current.config;
     this.#flushLoop = new FlushLoop(clock, limits.maxOutboundBytes);
     this.#wheel = new TimerWheel(clock, WHEEL_TICK_MS);
-    this.#drainer = assembleDrain({ settings, deps, table: this.#table, metrics: () => this.#metrics });
+    const { registry } = this.#adapters;
+    this.#window = assembleWindow({ settings, deps, table: this.#table, registry });
+    this.#drainer = assembleDrain({
+      settings,
+      deps,
+      table: this.#table,
+      window: this.#window,
+      metrics: () => this.#metrics,
+    });
     this.#services = assembleServices({
       settings,
       deps,
       adapters: this.#adapters,
       metrics: () => this.#metrics,
       isGateClosed: () => this.#isGateClosed,
+      reconnectWindowMs: () => this.#window.ms,
     });
     obeyClientControl(this.#services);
     this.#services.takeovers.start(this.#services, (connection, order) => {
@@ -131,6 +142,7 @@ class GatewayApp implements Gateway {
       this.#services.revocations.start(),
       this.#services.limits.start(),
     ]);
+    this.#window.start();
     const { config } = this.#settings.current;
     const [client, control] = await Promise.all([
       this.#clientPort.listen(),
@@ -161,6 +173,7 @@ class GatewayApp implements Gateway {
   async close(): Promise<void> {
     this.#isClosing = true;
     this.#drainer.stop();
+    this.#window.stop();
     this.#services.takeovers.close();
     for (const connection of this.#table.open) connection.close(CLOSE.shutdown);
     this.#wheel.stop();

@@ -39,6 +39,7 @@ export function assembleMetrics({ settings, clock, adapters, services, table, ou
     isLeaseHeld: () => registry.leaseHeld,
     isDraining: () => drainer.isRequested,
     drain: () => drainer.status,
+    reconnectWindowSeconds: () => services.reconnectWindowMs() / 1000,
     isConfigRefused: () => settings.refusal !== undefined,
     namespaces: () => settings.current.channels.names.length,
     tokenKeys: () => services.verifier.keyCount,

@@ -31,6 +31,7 @@ export interface ServiceParts {
   readonly adapters: Adapters;
   readonly metrics: () => Metrics;
   readonly isGateClosed: () => boolean;
+  readonly reconnectWindowMs: () => number;
 }
 
 /** The bus as the broker feeds it, the verifier and the limits as they are closed, and the hooks as metrics show them. */
@@ -102,7 +103,7 @@ function openInboxDesk({ settings, deps, adapters, metrics }: ServiceParts, bus:
 }
 
 export function assembleServices(parts: ServiceParts): AssembledServices {
-  const { settings, deps, adapters, metrics, isGateClosed } = parts;
+  const { settings, deps, adapters, metrics, isGateClosed, reconnectWindowMs } = parts;
   const { clock, random, log, identity } = deps;
   const { broker, registry } = adapters;
   const channels = (): ChannelTable => settings.current.channels;
@@ -148,6 +149,7 @@ export function assembleServices(parts: ServiceParts): AssembledServices {
     hub,
     channels,
     isGateClosed,
+    reconnectWindowMs,
     subscriptions: new Subscriptions(broker),
     presence: new PresenceKeeper(broker, log),
     verifier,

@@ -17,6 +17,7 @@ import { Allowance, type AllowanceLimit } from "../limits/allowance.ts";
 import type { LineSink } from "../hub/member.ts";
 import type { SocketEnd } from "../session/handover.ts";
 import type { Coming, Leaving } from "../session/movable.ts";
+import { type AgreedExtensions, NOTHING_AGREED } from "../session/agreed.ts";
 import { admit, type Identity, NEW_SESSION, type Session } from "../session/session.ts";
 import { closeSubscription } from "../subscription/close-subscription.ts";
 import type { Subscription } from "../subscription/subscription.ts";
@@ -76,7 +77,7 @@ export class Connection implements ClientConnection, SocketEvents {
   framesReceived = 0;
   emulatedHeaders: ReadonlyMap<string, string> = NO_HEADERS;
   inboxFeed: InboxFeed | undefined;
-  usesKeys = false;
+  agreed: AgreedExtensions = NOTHING_AGREED;
   handover: Leaving | undefined;
   arrival: Coming | undefined;
   readonly #deps: ConnectionDeps;

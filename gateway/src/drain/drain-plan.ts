@@ -1,7 +1,7 @@
 /**
  * How many connections a drain asks to leave now, and when it looks again. Pure: the drainer carries it out.
  *
- *   rate   = max(rate asked for, not yet asked ÷ seconds left)
+ *   rate   = max(rate asked for, not yet asked ÷ seconds left), at most what the pods that stay take
  *   budget = what was left of the last share + rate × seconds since, at most what two ticks allow
  *   wake   = one tick, give or take half of it, so that the pods of a cluster do not close in step
  *
@@ -16,6 +16,8 @@ export interface DrainProgress {
   readonly deadlineMs: number;
   readonly policy: DrainPolicy;
   readonly ratePerSecond: number;
+  /** Connections that the pods which stay take per second. */
+  readonly capacityPerSecond: number;
   /** Connections that there are. */
   readonly remaining: number;
   /** Those of them that nobody has asked to leave. */
@@ -43,7 +45,8 @@ export function planDrain(progress: DrainProgress): DrainStep {
   const isOver = nowMs >= deadlineMs;
   if (isOver && policy === "ForceClose") return { kind: "force" };
   if (isOver && policy === "Abort") return { kind: "abort" };
-  const rate = isOver ? progress.ratePerSecond : Math.max(progress.ratePerSecond, neededRate(progress));
+  const wanted = isOver ? progress.ratePerSecond : Math.max(progress.ratePerSecond, neededRate(progress));
+  const rate = Math.min(wanted, progress.capacityPerSecond);
   // A stalled loop must not answer for the time it slept with a burst.
   const elapsedMs = Math.min(nowMs - lastMs, DRAIN_TICK_MS * 2);
   const budget = progress.carry + (rate * elapsedMs) / 1000;
@@ -58,4 +61,15 @@ export function planDrain(progress: DrainProgress): DrainStep {
 function neededRate({ nowMs, deadlineMs, reserveMs, unasked }: DrainProgress): number {
   const leftMs = Math.max(deadlineMs - reserveMs - nowMs, (deadlineMs - nowMs) / 2);
   return (unasked * 1000) / (reserveMs === 0 ? deadlineMs - nowMs : leftMs);
+}
+
+/** Connections that cannot be asked before the deadline, because the pods that stay take no more: the policy decides about them. */
+export function lateConnections({
+  nowMs,
+  deadlineMs,
+  unasked,
+  capacityPerSecond,
+}: Pick<DrainProgress, "nowMs" | "deadlineMs" | "unasked" | "capacityPerSecond">): number {
+  const leftSeconds = Math.max(0, deadlineMs - nowMs) / 1000;
+  return Math.max(0, Math.ceil(unasked - capacityPerSecond * leftSeconds));
 }

@@ -61,7 +61,7 @@ class Handover implements Movable {
   }
 }
 
-function drainOf(clients: readonly Client[]) {
+function drainOf(clients: readonly Client[], capacity = 1000) {
   const open = new Set<Client>(clients);
   const gone: string[] = [];
   const reports: DrainReport[] = [];
@@ -71,6 +71,7 @@ function drainOf(clients: readonly Client[]) {
     random: () => 0.5,
     open: () => open,
     sockets: () => open.size,
+    capacityPerSecond: () => capacity,
     isTrafficOff: () => isTrafficOff,
     observer: {
       onGoaway: () => gone.push("goaway"),
@@ -204,6 +205,19 @@ test("[DRN6] the drain of a process that ends cannot be changed", () => {
   expect(drainer.isGateClosed).toBe(true);
   vi.advanceTimersByTime(2500);
   expect(clients[0]?.closings).toHaveLength(1);
+});
+
+test("[DRN11] a drain is no faster than the pods that stay take its clients, and says who will be late", () => {
+  const clients = clientsOf(100, () => false);
+  const { drainer } = drainOf(clients, 10);
+  drainer.request(order("ForceClose", 4, 1000));
+  expect(drainer.status).toMatchObject({ late: 60 });
+  vi.advanceTimersByTime(3900);
+  const { closed, late = 0 } = drainer.status;
+  expect(closed).toBeLessThanOrEqual(40);
+  expect(late).toBeGreaterThanOrEqual(59);
+  vi.advanceTimersByTime(200);
+  expect(drainer.status).toMatchObject({ state: "drained", closed, forced: 100 - closed });
 });
 
 test("[DRN3] asking again changes the policy of the drain under way and asks nobody twice", () => {

@@ -10,7 +10,7 @@ import {
 } from "@belay/protocol/control";
 import type { Clock, Random } from "../clock.ts";
 import type { Movable } from "../session/movable.ts";
-import { planDrain } from "./drain-plan.ts";
+import { lateConnections, planDrain } from "./drain-plan.ts";
 import { DrainTally } from "./drain-tally.ts";
 
 /** A connection, as a drain sees it. */
@@ -30,6 +30,8 @@ export interface DrainerOptions {
   readonly open: () => ReadonlySet<Drainable>;
   /** Sockets there are, closing ones included. */
   readonly sockets: () => number;
+  /** Connections that the pods which stay take per second. */
+  readonly capacityPerSecond: () => number;
   /** What the pod's traffic label says. */
   readonly isTrafficOff: () => boolean;
   readonly observer: DrainObserver;
@@ -103,12 +105,17 @@ export class Drainer {
   get status(): DrainStatus {
     const report = this.#report !== undefined && { report: this.#report };
     if (this.#order === undefined) return { ...IDLE_DRAIN, ...report };
-    const remaining = this.#options.sockets();
+    const { sockets, open, clock, capacityPerSecond } = this.#options;
+    const remaining = sockets();
+    const nowMs = clock.nowMs();
+    const unasked = open().size - this.#asked.size;
+    const progress = { nowMs, deadlineMs: this.#deadlineMs, unasked, capacityPerSecond: capacityPerSecond() };
     return {
       state: remaining === 0 ? "drained" : "draining",
       remaining,
-      ...this.#tally.counts(this.#options.open().size),
-      secondsToDeadline: Math.max(0, Math.round((this.#deadlineMs - this.#options.clock.nowMs()) / 1000)),
+      ...this.#tally.counts(open().size),
+      late: lateConnections(progress),
+      secondsToDeadline: Math.max(0, Math.round((this.#deadlineMs - nowMs) / 1000)),
       ...report,
     };
   }
@@ -192,7 +199,7 @@ export class Drainer {
   }
 
   #step(): void {
-    const { clock, random, open } = this.#options;
+    const { clock, random, open, capacityPerSecond } = this.#options;
     const nowMs = clock.nowMs();
     const { ratePerSecond = 0, policy = "ForceClose" } = this.#order ?? {};
     this.#forgetOldGoaways(nowMs);
@@ -202,6 +209,7 @@ export class Drainer {
       deadlineMs: this.#deadlineMs,
       policy,
       ratePerSecond,
+      capacityPerSecond: capacityPerSecond(),
       remaining: open().size,
       unasked: open().size - this.#asked.size,
       reserveMs: this.#reserveMs,

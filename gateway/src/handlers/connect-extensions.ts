@@ -1,7 +1,7 @@
 /** What is granted of the extensions that a client asked for in connect. */
 import type { ConnectCommand, GrantedExtensions, StreamPosition } from "@belay/protocol";
 import type { ConnectedInbox } from "./connect-inbox.ts";
-import type { ClientConnection } from "./services.ts";
+import type { ClientConnection, Services } from "./services.ts";
 
 interface Asking {
   readonly connection: ClientConnection;
@@ -12,15 +12,20 @@ interface Asking {
 }
 
 /** Undefined where nothing is granted: then the reply says nothing of it (EXT1). */
-export function grantExtensions({ connection, command, inbox, moved }: Asking): GrantedExtensions | undefined {
+export function grantExtensions(
+  { connection, command, inbox, moved }: Asking,
+  services: Pick<Services, "reconnectWindowMs">,
+): GrantedExtensions | undefined {
+  const { keys = false, window = false } = command.belay ?? {};
   // Who only listens publishes nothing.
-  connection.usesKeys = command.belay?.keys === true && !connection.socket.isUnidirectional;
+  connection.agreed = { keys: keys && !connection.socket.isUnidirectional, window };
   const granted = {
     ...(inbox !== undefined && { inbox: inbox.result }),
     ...(connection.handover !== undefined && {
       handover: { ...connection.handover.resume, ...(moved !== undefined && { moved }) },
     }),
-    ...(connection.usesKeys && { keys: true }),
+    ...(connection.agreed.keys && { keys: true }),
+    ...(window && { window: { ms: services.reconnectWindowMs() } }),
   };
   return Object.keys(granted).length === 0 ? undefined : granted;
 }

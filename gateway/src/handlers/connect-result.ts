@@ -31,7 +31,7 @@ export function connectResult(connected: Connected, services: Services): Connect
   const { expiresAt } = identity;
   // Where a hook renews connections the client has nothing to do.
   const showsExpiry = expiresAt !== undefined && !hooks.has.refresh;
-  const belay = grantExtensions(connected);
+  const belay = grantExtensions(connected, services);
   return {
     client: identity.client,
     version: SERVER_VERSION,

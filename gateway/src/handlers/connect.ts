@@ -18,6 +18,8 @@ export const connect: Handler<ConnectCommand> = (connection, command, services) 
     return undefined;
   }
   if (services.admission.refuse(connection.socket.remoteAddress) !== undefined) {
+    // The time over which everybody who is refused now is to come back.
+    if (command.belay?.window === true) connection.push({ kind: "window", ms: services.reconnectWindowMs() });
     connection.refuse(command.id, ERROR.tooManyRequests);
     return undefined;
   }

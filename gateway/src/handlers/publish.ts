@@ -44,8 +44,8 @@ export const publish: Handler<PublishCommand> = (connection, command, services) 
 };
 
 /** A key that nobody agreed on means nothing, like everything else that is not known. */
-function keyProblem({ usesKeys }: ClientConnection, { key = "" }: PublishCommand): string | undefined {
-  return usesKeys && key.length > MAX_PUBLISH_KEY_LENGTH ? KEY_RULE : undefined;
+function keyProblem({ agreed }: ClientConnection, { key = "" }: PublishCommand): string | undefined {
+  return agreed.keys && key.length > MAX_PUBLISH_KEY_LENGTH ? KEY_RULE : undefined;
 }
 
 /** The application's key before the client's: it knows what is the same. */
@@ -53,7 +53,7 @@ function idempotencyKeyOf(
   { connection, command, identity }: Publishing,
   decision: PublishDecision,
 ): string | undefined {
-  if (decision.idempotencyKey !== undefined || !connection.usesKeys || command.key === undefined)
+  if (decision.idempotencyKey !== undefined || !connection.agreed.keys || command.key === undefined)
     return decision.idempotencyKey;
   return clientKey({ channel: command.channel, user: identity.user }, command.key);
 }

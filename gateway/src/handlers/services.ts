@@ -18,6 +18,7 @@ import type { UserConnections } from "../node/user-connections.ts";
 import type { PresenceKeeper } from "../presence/presence-keeper.ts";
 import type { Registry, RegistryEntry } from "../registry/registry.ts";
 import type { ArrivalResult, Coming, KeptOrder, Leaving, TakeoverTiming } from "../session/movable.ts";
+import type { AgreedExtensions } from "../session/agreed.ts";
 import type { Identity } from "../session/session.ts";
 import type { SettingsSource } from "../settings.ts";
 import type { Subscription } from "../subscription/subscription.ts";
@@ -48,8 +49,7 @@ export interface ClientConnection extends HubClient {
   readonly subscriptions: Map<string, Subscription>;
   /** Of a client that asked for its inbox in connect. */
   inboxFeed: InboxFeed | undefined;
-  /** What the client publishes carries keys (E2). */
-  usesKeys: boolean;
+  agreed: AgreedExtensions;
   /** Present where the client may continue the connection elsewhere (E1); there before its subscriptions are opened. */
   handover: Leaving | undefined;
   /** Present where it goes on from another connection. */
@@ -125,6 +125,8 @@ export interface Services {
   readonly bans: Bans;
   readonly userQuota: UserQuota;
   readonly userConnections: UserConnections;
+  /** How long clients are to spread their return over, milliseconds (WIN1). */
+  readonly reconnectWindowMs: () => number;
   readonly takeovers: Takeovers;
   /** Name of this node in connect replies: the pod's UID. */
   readonly nodeId: string;

@@ -26,6 +26,7 @@ export interface MetricSources {
   readonly isLeaseHeld: () => boolean;
   readonly isDraining: () => boolean;
   readonly drain: () => DrainStatus;
+  readonly reconnectWindowSeconds: () => number;
   readonly isConfigRefused: () => boolean;
   readonly namespaces: () => number;
   readonly tokenKeys: () => number;
@@ -154,6 +155,11 @@ export class Metrics {
     );
     gauge("kept_clients", "Clients whose socket was lost and whose place is kept.", sources.keptClients);
     gauge("namespaces", "Namespaces of channels, the unprefixed one included.", sources.namespaces);
+    gauge(
+      "reconnect_window_seconds",
+      "Time over which clients are asked to spread their return when this pod dies.",
+      sources.reconnectWindowSeconds,
+    );
     gauge("draining", "1 while a drain is under way or done.", sources.isDraining);
   }
 

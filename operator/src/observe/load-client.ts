@@ -31,6 +31,7 @@ const drain: z.ZodType<DrainStatus> = z.object({
   closed: count,
   forced: count,
   left: count,
+  late: count.exactOptional(),
   secondsToDeadline: z.number(),
   report: z
     .object({

@@ -4,7 +4,7 @@ import type { Collision } from "./children.ts";
 import { configApplied, configRefusal } from "./config.ts";
 import { clientEndpoint } from "./endpoint.ts";
 import { type Judgement, verdict } from "./judgement.ts";
-import type { Observed, ObservedRevision } from "./observed.ts";
+import type { Observed, ObservedPod, ObservedRevision } from "./observed.ts";
 import { activePods, connectionsOf, gatedPods, isAborted, openPods, readyOpenPods } from "./pods.ts";
 import { missingSecret } from "./missing-secret.ts";
 import { redisReady } from "./redis.ts";
@@ -106,7 +106,7 @@ function draining({ observed }: ConditionInput): Judgement {
   const left = known.reduce((sum, count) => sum + count, 0);
   const silent = unknown === 0 ? "" : `; ${unknown} of them do not answer`;
   const aborted = pods.filter(isAborted).length;
-  const message = `${pods.length} pods, ${left} connections left${silent}`;
+  const message = `${pods.length} pods, ${left} connections left${silent}${lateness(pods, observed)}`;
   if (aborted === 0) return { type: "Draining", status: "True", reason: "MovingClients", message };
   const fix = "set spec.drain.policy to Wait or ForceClose, or take the change back";
   return {
@@ -115,6 +115,14 @@ function draining({ observed }: ConditionInput): Judgement {
     reason: "Aborted",
     message: `${message}; ${aborted} pods gave up at their deadline by spec.drain.policy Abort: ${fix}`,
   };
+}
+
+/** Deadline and capacity contradict each other: who decides, and what would help. */
+function lateness(pods: readonly ObservedPod[], { cluster }: Observed): string {
+  const late = pods.reduce((sum, { load }) => sum + (load?.drain.late ?? 0), 0);
+  if (late === 0) return "";
+  const help = "raise spec.drain.deadlineSeconds or spec.limits.handshakesPerSecond";
+  return `; ${late} of them cannot leave by their deadline, because the pods that stay take no more at a time: spec.drain.policy ${cluster.spec.drain.policy} decides; ${help}`;
 }
 
 function degraded({ observed, collisions, target, configHash }: ConditionInput): Judgement {

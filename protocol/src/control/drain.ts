@@ -42,6 +42,11 @@ export interface DrainStatus {
   readonly forced: number;
   /** Left by themselves while the drain ran. */
   readonly left: number;
+  /**
+   * Of those remaining, how many cannot be asked to leave by the deadline, because the pods that stay take no more at a time: the policy
+   * decides about them. Absent where nothing is drained.
+   */
+  readonly late?: number;
   readonly secondsToDeadline: number;
   /** The newest drain that has ended; absent while none has. */
   readonly report?: DrainReport;
