@@ -4,7 +4,7 @@ import type { Server } from "node:http";
 import { CLOSE } from "@belay/protocol";
 import { type Adapters, openAdapters } from "./adapters.ts";
 import { assembleClientPort } from "./assemble-client-port.ts";
-import { assembleDrain, assembleWindow } from "./assemble-drain.ts";
+import { assembleDrain } from "./assemble-drain.ts";
 import { assembleMetrics } from "./assemble-metrics.ts";
 import { type AssembledServices, assembleServices } from "./assemble-services.ts";
 import type { BrokerEvents } from "./broker/broker.ts";
@@ -69,36 +69,21 @@ class GatewayApp implements Gateway {
     const { limits } = settings.current.config;
     this.#flushLoop = new FlushLoop(clock, limits.maxOutboundBytes);
     this.#wheel = new TimerWheel(clock, WHEEL_TICK_MS);
-    const { registry } = this.#adapters;
-    this.#window = assembleWindow({ settings, deps, table: this.#table, registry });
-    this.#drainer = assembleDrain({
-      settings,
-      deps,
-      table: this.#table,
-      window: this.#window,
-      metrics: () => this.#metrics,
-    });
+    const parts = { settings, deps, metrics: () => this.#metrics };
+    const leaving = assembleDrain({ ...parts, table: this.#table, registry: this.#adapters.registry });
+    this.#drainer = leaving.drainer;
+    this.#window = leaving.window;
     this.#services = assembleServices({
-      settings,
-      deps,
+      ...parts,
       adapters: this.#adapters,
-      metrics: () => this.#metrics,
       isGateClosed: () => this.#isGateClosed,
       reconnectWindowMs: () => this.#window.ms,
     });
-    obeyClientControl(this.#services);
-    this.#services.takeovers.start(this.#services, (connection, order) => {
-      carryOut(connection, order, this.#services).catch((error: unknown) => this.#onFault(error));
-    });
+    this.#obey();
     this.#namespaces = new NamespaceFollower({
       services: this.#services,
       connections: () => this.#table.open,
       later: (work, ms) => void setTimeout(work, ms),
-    });
-    obeyRevocations({
-      revocations: this.#services.revocations,
-      connectionsOf: (user) => this.#services.hub.clientsOf(user),
-      connections: () => this.#table.open,
     });
     this.#metrics = assembleMetrics({
       settings,
@@ -126,6 +111,20 @@ class GatewayApp implements Gateway {
     settings.onRefused((problems) => {
       this.#metrics.configReloads.inc({ outcome: "refused" });
       deps.log.error({ problems }, "configuration refused, the old one stays");
+    });
+  }
+
+  /** What others ask for reaches connections here. */
+  #obey(): void {
+    const { takeovers, revocations, hub } = this.#services;
+    obeyClientControl(this.#services);
+    takeovers.start(this.#services, (connection, order) => {
+      carryOut(connection, order, this.#services).catch((error: unknown) => this.#onFault(error));
+    });
+    obeyRevocations({
+      revocations,
+      connectionsOf: (user) => hub.clientsOf(user),
+      connections: () => this.#table.open,
     });
   }
 

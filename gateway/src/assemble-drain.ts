@@ -13,15 +13,15 @@ interface DrainParts {
   readonly deps: GatewayDeps;
   readonly table: ConnectionTable;
   readonly metrics: () => Metrics;
-  readonly window: WindowKeeper;
+  readonly registry: Registry;
 }
 
-export function assembleWindow({
-  settings,
-  deps,
-  table,
-  registry,
-}: Pick<DrainParts, "settings" | "deps" | "table"> & { readonly registry: Registry }): WindowKeeper {
+export function assembleDrain(parts: DrainParts): { readonly drainer: Drainer; readonly window: WindowKeeper } {
+  const window = openWindow(parts);
+  return { drainer: openDrainer(parts, window), window };
+}
+
+function openWindow({ settings, deps, table, registry }: DrainParts): WindowKeeper {
   return new WindowKeeper({
     ...deps.identity,
     registry,
@@ -31,7 +31,7 @@ export function assembleWindow({
   });
 }
 
-export function assembleDrain({ settings, deps, table, metrics, window }: DrainParts): Drainer {
+function openDrainer({ settings, deps, table, metrics }: DrainParts, window: WindowKeeper): Drainer {
   const { clock, random, log } = deps;
   return new Drainer({
     clock,

@@ -26,6 +26,7 @@ import { endByPeer, endByServer, leaveNode } from "./socket-end.ts";
 import { closeOfError } from "./close-of-error.ts";
 import { CommandQueue } from "./command-queue.ts";
 import { ExpiryWatch } from "./expiry-watch.ts";
+import type { ConnectionNames } from "./connection-names.ts";
 import type { FlushLoop } from "./flush.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { Outbox, type OutboxCounters } from "./outbox.ts";
@@ -52,12 +53,6 @@ export interface ConnectionObserver {
   onClosing(connection: Connection, reason: CloseReason): void;
   /** The socket is gone. `code` is the peer's or ours. */
   onClosed(connection: Connection, code: number): void;
-}
-
-export interface ConnectionNames {
-  /** A secret between the node and its client: whoever knows it may speak for the client where that speaks by POST. */
-  readonly session: string;
-  readonly logId: number;
 }
 
 /** Replies whose size the client decides: one that the queue could not hold would end the connection (LIM9). */

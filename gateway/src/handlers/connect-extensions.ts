@@ -1,5 +1,6 @@
 /** What is granted of the extensions that a client asked for in connect. */
 import type { ConnectCommand, GrantedExtensions, StreamPosition } from "@belay/protocol";
+import type { AgreedExtensions } from "../session/agreed.ts";
 import type { ConnectedInbox } from "./connect-inbox.ts";
 import type { ClientConnection, Services } from "./services.ts";
 
@@ -16,16 +17,21 @@ export function grantExtensions(
   { connection, command, inbox, moved }: Asking,
   services: Pick<Services, "reconnectWindowMs">,
 ): GrantedExtensions | undefined {
-  const { keys = false, window = false } = command.belay ?? {};
-  // Who only listens publishes nothing.
-  connection.agreed = { keys: keys && !connection.socket.isUnidirectional, window };
+  connection.agreed = agreedOf(connection, command);
+  const { keys, window } = connection.agreed;
   const granted = {
     ...(inbox !== undefined && { inbox: inbox.result }),
     ...(connection.handover !== undefined && {
       handover: { ...connection.handover.resume, ...(moved !== undefined && { moved }) },
     }),
-    ...(connection.agreed.keys && { keys: true }),
+    ...(keys && { keys: true }),
     ...(window && { window: { ms: services.reconnectWindowMs() } }),
   };
   return Object.keys(granted).length === 0 ? undefined : granted;
+}
+
+function agreedOf({ socket }: ClientConnection, { belay }: ConnectCommand): AgreedExtensions {
+  const { keys = false, window = false } = belay ?? {};
+  // Who only listens publishes nothing.
+  return { keys: keys && !socket.isUnidirectional, window };
 }

@@ -18,10 +18,7 @@ export const connect: Handler<ConnectCommand> = (connection, command, services) 
     return undefined;
   }
   if (services.admission.refuse(connection.socket.remoteAddress) !== undefined) {
-    // The time over which everybody who is refused now is to come back.
-    if (command.belay?.window === true) connection.push({ kind: "window", ms: services.reconnectWindowMs() });
-    connection.refuse(command.id, ERROR.tooManyRequests);
-    return undefined;
+    return turnAway(connection, command, services);
   }
   const { handover } = command.belay ?? {};
   // Who only listens cannot say that it has moved.
@@ -30,6 +27,12 @@ export const connect: Handler<ConnectCommand> = (connection, command, services) 
     return connectAnew(connection, command, services);
   return continueOrConnect({ connection, command, continued: handover.continued }, services);
 };
+
+function turnAway(connection: ClientConnection, { id, belay }: ConnectCommand, services: Services): undefined {
+  // The time over which everybody who is refused now is to come back.
+  if (belay?.window === true) connection.push({ kind: "window", ms: services.reconnectWindowMs() });
+  connection.refuse(id, ERROR.tooManyRequests);
+}
 
 async function continueOrConnect(continuing: Continuing, services: Services): Promise<void> {
   const outcome = await continueConnection(continuing, services);
