@@ -16,6 +16,7 @@ const ruleDocuments = [
   "docs/sdk-transports.md",
   "docs/sdk-views.md",
   "docs/sdk-overlay.md",
+  "docs/sdk-persistence.md",
   "docs/sdk-react.md",
   "docs/sdk-vue.md",
 ];

@@ -102,7 +102,7 @@ export class Client<Names extends object = AnyChannels> {
       onSettled: (settled) => this.#channels.sync(settled),
     });
     this.#calls = new Calls({ clock: settings.clock, link, closed: () => this.#closedError() });
-    this.#publisher = new Publisher(settings, link);
+    this.#publisher = new Publisher(settings, link, (error) => this.#emitter.emit("error", error));
     this.#refresh = new TokenRefresh({
       ...settings,
       tokens,

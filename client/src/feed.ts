@@ -1,4 +1,5 @@
 import { type Backoff, backoffMs } from "./backoff.ts";
+import type { ClientStore } from "./client-store.ts";
 import type { CancelTimer, Clock, Random } from "./clock.ts";
 import { guarded } from "./emitter.ts";
 import { ConnectionLostError, RequestTimeoutError, ServerError } from "./errors.ts";
@@ -24,6 +25,8 @@ export interface FeedDeps {
   readonly backoff: Backoff;
   readonly trace: Trace;
   readonly link: () => Link | undefined;
+  /** Keeps the place for the next page. */
+  readonly places?: Pick<ClientStore, "position" | "moveTo">;
   readonly onPublication: (publication: WirePublication) => void;
   /** What follows waits until a promise that this answers with is settled. */
   readonly onReset: (reset: Reset) => Promise<void> | undefined;
@@ -45,7 +48,8 @@ export class Feed {
 
   constructor(deps: FeedDeps) {
     this.#deps = deps;
-    this.#sequence = { isFiltered: deps.isFiltered };
+    const position = deps.places?.position(deps.channel);
+    this.#sequence = { isFiltered: deps.isFiltered, ...(position !== undefined && { position }) };
   }
 
   get position(): StreamPosition | undefined {
@@ -71,6 +75,7 @@ export class Feed {
     this.#stopFilling();
     this.#sequence = { isFiltered: this.#deps.isFiltered };
     this.#behindReload = undefined;
+    this.#deps.places?.moveTo(this.#deps.channel, undefined);
   }
 
   #stopFilling(): void {
@@ -86,6 +91,14 @@ export class Feed {
       this.#fill(fill.since, fill.until, 0);
     }
     for (const each of shown) this.#show(each);
+    this.#keepPlace();
+  }
+
+  /** Only what the application has seen is behind it. */
+  #keepPlace(): void {
+    const { position } = this.#sequence;
+    if (position !== undefined && this.#behindReload === undefined)
+      this.#deps.places?.moveTo(this.#deps.channel, position);
   }
 
   #show(shown: Shown): void {
@@ -103,6 +116,7 @@ export class Feed {
       if (this.#behindReload !== behind) return;
       this.#behindReload = undefined;
       for (const each of behind) this.#show(each);
+      this.#keepPlace();
     };
     reload.then(goOn, (error: unknown) => {
       goOn();

@@ -2,6 +2,7 @@ export type { ChannelName, DataOf } from "./channel-map.ts";
 export { type AnyChannels, type CallOptions, Client, type ClientEvents } from "./client.ts";
 export type { CancelTimer, Clock, Random } from "./clock.ts";
 export { systemClock, systemRandom } from "./clock.ts";
+export type { ClientStore, StoredPublish } from "./client-store.ts";
 export type { ClientCodec, DecodedFrame } from "./codec.ts";
 export { createClient } from "./create-client.ts";
 export type { Listener, Unlisten } from "./emitter.ts";

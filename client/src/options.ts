@@ -1,5 +1,6 @@
 import type { Clock, Random } from "./clock.ts";
 import { systemClock, systemRandom } from "./clock.ts";
+import type { ClientStore } from "./client-store.ts";
 import type { ClientCodec } from "./codec.ts";
 import type { Payload } from "./messages.ts";
 import type { NetworkScope } from "./network-watch.ts";
@@ -37,6 +38,8 @@ export interface ClientOptions {
   readonly requestTimeoutMs?: number;
   /** How much later than announced a server's ping may come. Default 10 s. */
   readonly pingSlackMs?: number;
+  /** Keeps publishes without an answer, and places of subscriptions that ask for it, for the next page: `openPersistence`. */
+  readonly store?: ClientStore;
   /** Bounds of what waits for a connection. */
   readonly queue?: Partial<QueueLimits>;
   /** The preferred one first. */

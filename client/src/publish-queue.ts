@@ -65,8 +65,9 @@ export class PublishQueue {
     return this.#waitingCount < this.#limits.maxCount && this.#waitingBytes + bytes <= this.#limits.maxBytes;
   }
 
-  add(publish: QueuedPublish): void {
-    this.#entries.set(publish.key, { publish, notBeforeMs: 0 });
+  /** With `firstSentMs` where it has left before, in another life of the page. */
+  add(publish: QueuedPublish, firstSentMs?: number): void {
+    this.#entries.set(publish.key, { publish, notBeforeMs: 0, ...(firstSentMs !== undefined && { firstSentMs }) });
     this.#count(publish, 1);
   }
 
@@ -76,6 +77,11 @@ export class PublishQueue {
       ({ publish, firstSentMs }) => publish.channel === channel && firstSentMs === undefined,
     );
     return waiting.map(({ publish }) => this.#remove(publish.key)?.publish ?? publish);
+  }
+
+  /** When it left for the first time. */
+  firstSentMs(key: string): number | undefined {
+    return this.#entries.get(key)?.firstSentMs;
   }
 
   /** What may leave over `via` now; it counts as under way then. */

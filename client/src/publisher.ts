@@ -43,10 +43,15 @@ export class Publisher {
   #cancelTimer: CancelTimer | undefined;
   #keysGranted = false;
 
-  constructor(settings: Settings, link: () => Link | undefined) {
+  /** @param onUnheard told of a publish of an earlier life of the page that failed: nobody waits for it any more. */
+  constructor(settings: Settings, link: () => Link | undefined, onUnheard: (error: Error) => void) {
     this.#settings = settings;
     this.#link = link;
     this.#queue = new PublishQueue(settings.queue);
+    for (const { firstSentMs, ...publish } of settings.store?.publishes() ?? []) {
+      this.#queue.add(publish, firstSentMs);
+      this.#promised.set(publish.key, { resolve: () => undefined, reject: onUnheard, attempts: 0 });
+    }
     this.#prefix = Array.from({ length: 3 }, () => Math.floor(settings.random() * 2 ** 32).toString(36)).join("");
   }
 
@@ -65,6 +70,7 @@ export class Publisher {
     return new Promise((resolve, reject) => {
       this.#promised.set(publish.key, { resolve, reject, attempts: 0 });
       this.#queue.add(publish);
+      this.#settings.store?.keep(publish);
       this.flush();
     });
   }
@@ -97,6 +103,8 @@ export class Publisher {
 
   #send(publish: QueuedPublish, link: Link): void {
     const { channel, data, key } = publish;
+    const firstSentMs = this.#queue.firstSentMs(key);
+    this.#settings.store?.keep({ ...publish, ...(firstSentMs !== undefined && { firstSentMs }) });
     const isKeyed = this.#keysGranted;
     link.request({ kind: "publish", channel, data, ...(isKeyed && { key }) }, (outcome) => {
       this.#answered(publish, outcome, isKeyed);
@@ -166,6 +174,7 @@ export class Publisher {
   #forget({ key }: QueuedPublish): void {
     this.#queue.settle(key);
     this.#promised.delete(key);
+    this.#settings.store?.drop(key);
   }
 }
 

@@ -1,4 +1,5 @@
 import { type Backoff, backoffMs } from "./backoff.ts";
+import type { ClientStore } from "./client-store.ts";
 import type { CancelTimer, Clock, Random } from "./clock.ts";
 import {
   ConnectionLostError,
@@ -21,6 +22,7 @@ export interface SubscriptionHost {
   readonly random: Random;
   readonly backoff: Backoff;
   readonly trace: Trace;
+  readonly store?: ClientStore;
   readonly link: () => Link | undefined;
   /** The connection, where subscriptions may be changed now; in a move they may not. */
   readonly changeable: () => Link | undefined;

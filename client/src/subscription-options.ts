@@ -12,6 +12,8 @@ export interface SubscriptionOptions {
   readonly joinLeave?: boolean;
   /** Only publications whose tags fit. */
   readonly tagsFilter?: TagsFilter;
+  /** Goes on where the page before left off: what was published since is shown, or told as a reset. Needs the client's `store`. */
+  readonly isResumed?: boolean;
   /** Something was missed for good: load the state anew. Publications wait until the promise is settled. */
   readonly onReset?: (reset: Reset) => Promise<void> | undefined;
 }

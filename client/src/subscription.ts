@@ -76,6 +76,7 @@ export class Subscription<Data = unknown> {
       ...host,
       channel,
       isFiltered: options.tagsFilter !== undefined,
+      ...(options.isResumed === true && host.store !== undefined && { places: host.store }),
       onPublication: (wire) => this.#emitter.emit("publication", publicationOf(channel, wire)),
       onReset: (reset) => this.#reset(reset),
     });
