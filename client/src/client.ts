@@ -87,7 +87,7 @@ export class Client<Names extends object = AnyChannels> {
         onEstablished: (result, established) => this.#established(result, established),
         onPush: (push) => this.#pushed(push),
         onLost: () => this.#migrator.lost(),
-        onDown: (reason) => this.#down(reason?.code),
+        onDown: (reason) => this.#down(reason !== undefined),
       },
     );
     this.#migrator = new Migrator({
@@ -296,11 +296,11 @@ export class Client<Names extends object = AnyChannels> {
     if (message !== undefined) this.#emitter.emit("inbox", message);
   }
 
-  #down(code: number | undefined): void {
+  #down(isLost: boolean): void {
     this.#refresh.stop();
     this.#migrator.down();
-    // A close code of the server's own says that the session is over.
-    if (code !== undefined && code < 3000) this.#continuation.lost(this.#settings.clock.nowMs());
+    // The server keeps the session for a while, unless the client said goodbye.
+    if (isLost) this.#continuation.lost(this.#settings.clock.nowMs());
     else this.#continuation.end();
     this.#channels.lost();
   }

@@ -19,7 +19,7 @@ export class Continuation {
     if (this.#grant !== undefined) this.#grant = { ...this.#grant, session, secret };
   }
 
-  /** Without a goodbye: the server keeps the session for a while. */
+  /** Without a goodbye of the client: the server keeps the session for a while. */
   lost(nowMs: number): void {
     this.#lostMs ??= nowMs;
   }

@@ -1,4 +1,5 @@
 import { Client } from "../src/client.ts";
+import type { ClientOptions } from "../src/options.ts";
 import type { Reset } from "../src/sequencer.ts";
 import type { Subscription } from "../src/subscription.ts";
 import { FakeTime, settle } from "./fake-time.ts";
@@ -32,7 +33,7 @@ export class ClientSubject {
   #published = 0;
   #random = 1;
 
-  constructor() {
+  constructor(options: Partial<ClientOptions> = {}) {
     this.client = new Client({
       endpoint: "memory://server",
       endpoints: { memory: "memory://server", emulation: "memory://server" },
@@ -41,6 +42,7 @@ export class ClientSubject {
       environment: {},
       clock: this.time,
       random: () => this.#next(),
+      ...options,
     });
     for (const name of this.channels.keys()) this.#watch(this.client.channel(name));
   }

@@ -159,6 +159,7 @@ export class ModelServer implements SocketServer {
       this.faults.refuseConnect = false;
       return socket.send([{ type: "reply", id, kind: "error", error: TEMPORARY }]);
     }
+    this.#forgetLost();
     const source = this.grantsHandover ? this.#takeOver(belay?.handover) : undefined;
     const connection = new ModelConnection(socket, source?.client ?? this.#name("client"), this.#name("session"));
     this.#connections.add(connection);
@@ -175,13 +176,17 @@ export class ModelServer implements SocketServer {
     return { client, version: "", ping: this.pingSeconds, pong: true, session, node: "node", belay };
   }
 
+  #forgetLost(): void {
+    for (const connection of this.#connections)
+      if (this.#now() - (connection.lostMs ?? Infinity) >= RESUME_MS) this.#connections.delete(connection);
+  }
+
   /** The connection whose place is taken, if session and secret are good. */
   #takeOver(request: HandoverRequest | undefined): ModelConnection | undefined {
     if (request?.session === undefined) return undefined;
     const source = [...this.#connections].find(({ session }) => session === request.session);
     if (source?.secret === undefined || source.secret !== request.secret) return undefined;
     if (source.takenBy !== undefined) return undefined;
-    if (source.lostMs !== undefined && this.#now() - source.lostMs >= RESUME_MS) return undefined;
     source.secret = undefined;
     return source;
   }
