@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Format, Transport, TransportFactory } from "./transport.ts";
-import { PREFERRED_AGAIN_MS, TransportChoice } from "./transport-choice.ts";
+import { PREFERRED_AGAIN_MS, PROVEN_AGAIN_MS, TransportChoice } from "./transport-choice.ts";
 
 function factory(
   name: string,
@@ -47,6 +47,22 @@ test("[SDK18] what works is kept and remembered, and given up for the preferred 
   choice.failed();
   choice.reset();
   expect(choice.next(0)?.name).toBe("websocket");
+});
+
+test("[SDK18] a transport that has worked gives way after three failures in a row, and is tried again soon", () => {
+  const choice = new TransportChoice(options);
+  choice.worked(0);
+  const names = [1, 2, 3, 4, 5, 6].map((nowMs) => {
+    const { name } = choice.next(nowMs) ?? {};
+    choice.failed();
+    return name;
+  });
+  expect(names).toEqual(["websocket", "websocket", "websocket", "http_stream", "sse", "websocket"]);
+  choice.worked(10);
+  for (let failures = 0; failures < 3; failures++) choice.failed();
+  choice.worked(20);
+  expect(choice.next(21)?.name).toBe("http_stream");
+  expect(choice.next(21 + PROVEN_AGAIN_MS)?.name).toBe("websocket");
 });
 
 test("[SDK18] what the runtime or the codec cannot do is left out", () => {

@@ -26,6 +26,10 @@ export class RoundRobin implements AsyncDisposable {
     return address === null || typeof address === "string" ? 0 : address.port;
   }
 
+  add(target: number): void {
+    this.#targets.push(target);
+  }
+
   /** New connections go to the others; open ones stay. */
   remove(target: number): void {
     this.#targets.splice(this.#targets.indexOf(target), 1);
