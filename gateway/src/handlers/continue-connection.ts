@@ -54,7 +54,7 @@ export async function continueConnection(continuing: Continuing, services: Servi
       },
       adopt: (snapshot) => adoptPlaces(connection, snapshot),
       takePresence: (snapshot) => takePresence(connection, snapshot, services),
-      announce: (snapshot) => announcePlaces(snapshot, services),
+      announce: (snapshot, kind) => announcePlaces(snapshot, kind, services),
     },
   });
   connection.arrival = arriving;

@@ -12,7 +12,7 @@ const LOOK_MS = 20;
 export interface ChallengeOptions {
   readonly bus: NodeBus;
   readonly hub: Pick<Hub<ClientConnection>, "clientsOf">;
-  readonly takeovers: Pick<Takeovers, "keptOf">;
+  readonly takeovers: Pick<Takeovers, "awayOf">;
 }
 
 const challenge = z.object({ user: z.string(), clients: z.array(z.string()).max(10_000) });
@@ -36,7 +36,9 @@ export function obeyChallenges({ bus, hub, takeovers }: ChallengeOptions): void 
     await answered(challenged);
     for (const one of challenged) if (!isThere(one)) one.connection.close(CLOSE.noPong);
     // A place that is kept is taken, until its time is over (HND8).
-    const kept = takeovers.keptOf(asked.user).flatMap(({ entry }) => (wanted.has(entry.client) ? [entry.client] : []));
+    const kept = takeovers
+      .awayOf(asked.user)
+      .flatMap(({ entry, isKept }) => (isKept && wanted.has(entry.client) ? [entry.client] : []));
     return { alive: [...kept, ...challenged.filter(isThere).map(({ connection }) => connection.client)] };
   });
 }

@@ -38,27 +38,23 @@ async function obey(order: KeptOrder, services: Services): Promise<void> {
     (client === undefined || one.client === client) &&
     (session === undefined || one.session === session) &&
     whitelist?.includes(one.client) !== true;
-  for (const kept of services.takeovers.keptOf(user)) {
-    if (!isMeant(kept.entry)) continue;
-    kept.keep(order);
-    if (order.kind === "disconnect") kept.end("ordered");
+  for (const away of services.takeovers.awayOf(user)) {
+    if (!isMeant(away.entry)) continue;
+    away.keep(order);
+    if (order.kind === "disconnect") away.end("ordered");
   }
   const meant = services.hub.clientsOf(user).filter(isMeant);
-  await Promise.all(
-    meant.map(async (connection) => {
-      const isElsewhere = connection.handover?.keep(order) === true;
-      if (!isElsewhere || order.kind === "disconnect") await carryOut(connection, order, services);
-    }),
-  );
+  await Promise.all(meant.map((connection) => carryOut(connection, order, services)));
 }
 
-/** What an order asks of one connection. A body that is none is ignored. */
-export async function carryOut(
-  connection: ClientConnection,
-  { kind, body }: KeptOrder,
-  services: Services,
-): Promise<void> {
-  await ORDERS.get(kind)?.(connection, body, services);
+/** What an order asks of one connection, here or where its client is by now. A body that is none is ignored. */
+export async function carryOut(connection: ClientConnection, order: KeptOrder, services: Services): Promise<void> {
+  const isElsewhere = connection.handover?.keep(order) === true;
+  if (!connection.isOpen) {
+    if (order.kind === "disconnect") connection.handover?.end("ordered");
+  } else if (!isElsewhere || order.kind === "disconnect") {
+    await ORDERS.get(order.kind)?.(connection, order.body, services);
+  }
 }
 
 type CarryOut = (connection: ClientConnection, body: unknown, services: Services) => Promise<void> | void;

@@ -10,7 +10,7 @@ export interface TakeoverOptions {
   readonly bus: NodeBus;
   readonly hub: Pick<Hub<ClientConnection>, "clientsOf">;
   readonly registry: Pick<Registry, "lease">;
-  readonly takeovers: Pick<Takeovers, "keptOf">;
+  readonly takeovers: Pick<Takeovers, "awayOf">;
 }
 
 const TAKEN_OVER = "taken-over";
@@ -31,7 +31,7 @@ export function takeoverEvents({
 }: TakeoverOptions): Required<Pick<RegistryEvents, "onSuperseded" | "onTakenOver">> {
   const close = ({ user, client }: RegistryEntry): void => {
     for (const one of hub.clientsOf(user)) if (one.client === client) giveWay(one);
-    for (const kept of takeovers.keptOf(user)) if (kept.entry.client === client) kept.supersede();
+    for (const away of takeovers.awayOf(user)) if (away.entry.client === client) away.supersede();
   };
   bus.on(TAKEN_OVER, (body) => {
     const told = takenOver.safeParse(body).data;

@@ -80,9 +80,11 @@ export interface ClientConnection extends HubClient {
   close(reason: CloseReason): void;
 }
 
-/** A client without a socket whose place is kept for a while. */
-interface KeptClient {
+/** A client without a socket here that may come back, or that another node has by now. */
+export interface AwayClient {
   readonly entry: RegistryEntry;
+  /** Its place is kept here. */
+  readonly isKept: boolean;
   keep(order: KeptOrder): boolean;
   /** Nobody is to come back. */
   end(how: "ordered"): boolean;
@@ -94,9 +96,11 @@ export interface Takeovers {
   readonly timing: TakeoverTiming;
   /** The client may leave, and come back, from now on. */
   grant(connection: ClientConnection, services: Services): void;
-  keptOf(user: string): readonly KeptClient[];
+  awayOf(user: string): readonly AwayClient[];
   /** Orders may be forwarded for a connection that comes under this name. */
   expect(takeover: string, connection: ClientConnection): void;
+  /** Whose it is. */
+  know(takeover: string, entry: RegistryEntry): void;
   /** It is here: orders that came before are carried out. */
   arrived(takeover: string): void;
   forget(takeover: string): void;

@@ -13,7 +13,6 @@ export class MemoryRegistry implements Registry {
     this.transfers = new MemoryTransfers({
       podUid: node.podUid,
       has: ({ user, client }) => this.#users.get(user)?.has(client) === true,
-      add: (entry) => this.add(entry),
     });
   }
 

@@ -9,7 +9,6 @@ interface Row extends RegistryEntry {
 export interface MemoryTransfersOptions {
   readonly podUid: string;
   readonly has: (entry: RegistryEntry) => boolean;
-  readonly add: (entry: RegistryEntry) => void;
 }
 
 const TERM = "0";
@@ -35,13 +34,12 @@ export class MemoryTransfers implements Transfers {
     return Promise.resolve(isHeld);
   }
 
-  commit(entry: RegistryEntry, { generation }: Ownership): Promise<"taken" | "added" | "lost"> {
+  commit(entry: RegistryEntry, { generation }: Ownership): Promise<"taken" | "lost"> {
     const row = this.#row(entry);
-    if (row !== undefined && row.generation === generation + 1) return Promise.resolve("taken");
-    if (row !== undefined && (row.generation !== generation || !row.isReserved)) return Promise.resolve("lost");
-    this.#options.add(entry);
+    if (row?.generation === generation + 1) return Promise.resolve("taken");
+    if (row?.generation !== generation || !row.isReserved) return Promise.resolve("lost");
     this.#write(entry, generation + 1, false);
-    return Promise.resolve(row === undefined ? "added" : "taken");
+    return Promise.resolve("taken");
   }
 
   release(entry: RegistryEntry, { generation }: Ownership): Promise<void> {
@@ -49,10 +47,11 @@ export class MemoryTransfers implements Transfers {
     return Promise.resolve();
   }
 
-  reclaim(entry: RegistryEntry, { generation }: Ownership): Promise<boolean> {
+  reclaim(entry: RegistryEntry, { generation }: Ownership): Promise<"kept" | "lost" | "gone"> {
     const held = this.#row(entry)?.generation;
     if (held === generation) this.#write(entry, generation + 2, false);
-    return Promise.resolve(held === generation || held === generation + 2);
+    const isKept = held === generation || held === generation + 2;
+    return Promise.resolve(held === undefined ? "gone" : isKept ? "kept" : "lost");
   }
 
   letGo(): void {

@@ -18,6 +18,8 @@ export interface EntryTransfersOptions {
   readonly keys: RedisKeys;
   readonly writer: EntryWriter;
   readonly lease: { readonly current: Lease | undefined };
+  /** Whether a lease is over: what was its own may be gone without its pod's doing. */
+  readonly hasEnded: (lease: Lease) => Promise<boolean>;
 }
 
 /** Entries that go from one pod to another, each by scripts on the one key of its user. */
@@ -46,10 +48,14 @@ export class EntryTransfers implements Transfers {
 
   async commit(entry: RegistryEntry, from: Ownership): Promise<"taken" | "added" | "lost"> {
     const own = await this.#ownLease();
-    const reply = await this.#run(COMMIT_ENTRY_SCRIPT, entry, from, [own.podUid, own.term]);
-    if (reply === 1 || reply === 2) {
+    const commit = async (mayAdd: boolean): Promise<unknown> =>
+      this.#run(COMMIT_ENTRY_SCRIPT, entry, from, [own.podUid, own.term, mayAdd ? "1" : "0"]);
+    let reply = await commit(false);
+    const isAdded = reply === 2 && (await this.#options.hasEnded(from));
+    if (isAdded) reply = await commit(true);
+    if (reply === 1 || (isAdded && reply === 2)) {
       this.#options.writer.adopt(entry, own, from.generation + 1);
-      return reply === 1 ? "taken" : "added";
+      return isAdded ? "added" : "taken";
     }
     this.#unindex(entry, own);
     return "lost";
@@ -61,10 +67,13 @@ export class EntryTransfers implements Transfers {
     this.#unindex(entry, own);
   }
 
-  async reclaim(entry: RegistryEntry, own: Ownership): Promise<boolean> {
-    const isMine = (await this.#run(RECLAIM_ENTRY_SCRIPT, entry, own, [])) === 1;
-    if (isMine) this.#options.writer.adopt(entry, own, own.generation + 2);
-    return isMine;
+  /** Under the lease of now: a new one has voided what was reserved under the old one, and written the entry again. */
+  async reclaim(entry: RegistryEntry, own: Ownership): Promise<"kept" | "lost" | "gone"> {
+    const lease = await this.#ownLease();
+    const reply = await this.#run(RECLAIM_ENTRY_SCRIPT, entry, { ...own, ...lease }, []);
+    if (reply !== 1) return reply === 2 ? "gone" : "lost";
+    this.#options.writer.adopt(entry, lease, own.generation + 2);
+    return "kept";
   }
 
   letGo(entry: RegistryEntry, own: Ownership): void {

@@ -164,10 +164,9 @@ return 1
 `);
 
 /**
- * Makes the next owner the owner; one whose entry nobody has any more too. Reply 1 (taken, perhaps before), 2 (there was no entry),
- * else 0.
+ * Makes the next owner the owner. Reply 1 (taken, perhaps before), 2 (there is no entry, or was none), else 0.
  * KEYS  1 `{U}u:<user>`
- * ARGV  1 client   2 uid   3 term   4 generation of the former owner   5 uid   6 term of the next
+ * ARGV  1 client   2 uid   3 term   4 generation of the former owner   5 uid   6 term of the next   7 1: also where there is no entry
  */
 export const COMMIT_ENTRY_SCRIPT: RedisScript = redisScript(`
 local entry = redis.call('HGET', KEYS[1], ARGV[1])
@@ -176,6 +175,7 @@ local own = ARGV[5] .. ' ' .. ARGV[6] .. ' ' .. string.format('%.0f', ARGV[4] + 
 if entry and string.sub(entry, 1, #own) == own then return 1 end
 local reserved = from .. ARGV[5] .. ':' .. ARGV[6] .. ' '
 if entry and string.sub(entry, 1, #reserved) ~= reserved then return 0 end
+if not entry and ARGV[7] == '0' then return 2 end
 local time = redis.call('TIME')
 local since = entry and string.match(entry, ' (%S+)$') or string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 redis.call('HSET', KEYS[1], ARGV[1], own .. '- ' .. since)
@@ -198,16 +198,16 @@ return 1
 
 /**
  * The owner keeps its entry: two generations on, so that what was reserved is void and a commit under the same lease is another
- * generation. Reply 1, also when it was done before; else 0.
+ * generation. Reply 1, also when it was done before; 2 where there is no entry; else 0.
  * KEYS  1 `{U}u:<user>`
  * ARGV  1 client   2 uid   3 term   4 generation
  */
 export const RECLAIM_ENTRY_SCRIPT: RedisScript = redisScript(`
 local entry = redis.call('HGET', KEYS[1], ARGV[1])
-if not entry then return 0 end
 local lease = ARGV[2] .. ' ' .. ARGV[3] .. ' '
 local from = lease .. ARGV[4] .. ' '
 local own = lease .. string.format('%.0f', ARGV[4] + 2) .. ' '
+if not entry then return 2 end
 if string.sub(entry, 1, #own) == own then return 1 end
 if string.sub(entry, 1, #from) ~= from then return 0 end
 redis.call('HSET', KEYS[1], ARGV[1], own .. '-' .. string.match(entry, ' %S+$'))

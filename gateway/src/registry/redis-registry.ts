@@ -111,7 +111,15 @@ class RedisRegistry implements Registry {
         else this.#events.onTakenOver?.({ user: entry.user, client: entry.client, winner }, outcome.formerPodUid);
       },
     });
-    this.transfers = new EntryTransfers({ ...shared, writer: this.#writer, lease: this.#lease });
+    this.transfers = new EntryTransfers({
+      ...shared,
+      writer: this.#writer,
+      lease: this.#lease,
+      hasEnded: async (lease) => {
+        await this.#lease.beat();
+        return this.#lease.held && !isLive(this.#lease.livePods(), lease);
+      },
+    });
     this.#claims = new EntryClaims({
       ...shared,
       usableLease: () => this.#writer.usableLease(),

@@ -39,12 +39,12 @@ export interface Transfers {
   ownership(entry: RegistryEntry): Ownership | undefined;
   /** Names this pod as the next owner. False: the client is not held as `from` any more. */
   reserve(entry: RegistryEntry, from: Ownership): Promise<boolean>;
-  /** This pod takes what it has reserved, or what nobody has any more. */
+  /** This pod takes what it has reserved, also what nobody has any more because the former owner's lease is over. */
   commit(entry: RegistryEntry, from: Ownership): Promise<"taken" | "added" | "lost">;
   /** Takes this pod's reservation back. */
   release(entry: RegistryEntry, from: Ownership): Promise<void>;
-  /** This pod, the owner, keeps the client: no reservation counts any more. False: it is another's, or nobody's. */
-  reclaim(entry: RegistryEntry, own: Ownership): Promise<boolean>;
+  /** This pod, the owner, keeps the client: no reservation counts any more. `lost`: it is another's; `gone`: nobody's. */
+  reclaim(entry: RegistryEntry, own: Ownership): Promise<"kept" | "lost" | "gone">;
   /** The client is another's: nothing of it is written or removed from now on. */
   letGo(entry: RegistryEntry, own: Ownership): void;
 }

@@ -38,8 +38,11 @@ export type DepartureEvent =
   /** Somebody showed a secret: the one of the offer, the one for a lost socket, or none of them. */
   | { readonly kind: "presented"; readonly secret: "offer" | "resume" | "unknown"; readonly takeover: string }
   | { readonly kind: "committed" | "aborted"; readonly takeover: string }
-  | { readonly kind: "reclaimed"; readonly outcome: "mine" | "another's" | "unknown" }
+  | { readonly kind: "reclaimed"; readonly outcome: ReclaimOutcome }
   | { readonly kind: "ended"; readonly how: SocketEnd; readonly mayResume: boolean };
+
+/** `gone`: the one who had it next does not have it any more, or Redis lost it. */
+type ReclaimOutcome = "mine" | "another's" | "gone" | "unknown";
 
 export type DepartureEffect =
   /** Hold commands that change subscriptions, and answer with the snapshot. */
@@ -55,7 +58,7 @@ export type DepartureEffect =
   | "letGo"
   | "reclaim"
   | "closeSocket"
-  | { readonly timer: "take" | "hold" | "retry" | "linger" | "none" };
+  | { readonly timer: "take" | "hold" | "retry" | "linger" | "tombstone" | "none" };
 
 interface Step<S, E> {
   readonly state: S;
@@ -113,21 +116,27 @@ function presented(state: Departure, { secret, takeover }: DepartureEvent & { ki
 }
 
 function reclaiming({ takeover, link }: Leaving): DepartureStep {
-  return { state: { state: "reclaiming", takeover, link }, effects: ["reclaim"] };
+  return { state: { state: "reclaiming", takeover, link }, effects: [NO_TIMER, "reclaim"] };
 }
 
-function reclaimed(state: Leaving, outcome: "mine" | "another's" | "unknown"): DepartureStep {
+function reclaimed(state: Leaving, outcome: ReclaimOutcome): DepartureStep {
   if (outcome === "unknown") return { state, effects: [{ timer: "retry" }] };
   if (outcome === "another's") return released(state.link);
+  // Whoever ended it elsewhere meant it: its client has to come anew.
+  if (outcome === "gone") {
+    return { state: ENDED, effects: [NO_TIMER, state.link === "open" ? "closeSocket" : "remove"] };
+  }
   if (state.link === "open") return { state: HERE, effects: [NO_TIMER, "thaw"] };
   if (state.link === "lost") return { state: { state: "held", isOffered: false }, effects: [{ timer: "hold" }] };
   return { state: ENDED, effects: [NO_TIMER, "remove"] };
 }
 
-/** The client is told last, where it does not go by itself. */
+/** The client is told last, where it does not go by itself. Orders that were on their way are handed on a while longer. */
 function released(link: Link): DepartureStep {
-  const timer: DepartureEffect = link === "open" ? { timer: "linger" } : NO_TIMER;
-  return { state: { state: "released", link }, effects: [timer, "letGo"] };
+  return {
+    state: { state: "released", link },
+    effects: [{ timer: link === "open" ? "linger" : "tombstone" }, "letGo"],
+  };
 }
 
 function overdue(state: Departure): DepartureStep {
@@ -138,7 +147,9 @@ function overdue(state: Departure): DepartureStep {
     case "reclaiming":
       return reclaiming(state);
     case "released":
-      return { state, effects: state.link === "open" ? [NO_TIMER, "closeSocket"] : [] };
+      return state.link === "open"
+        ? { state, effects: [NO_TIMER, "closeSocket"] }
+        : { state: ENDED, effects: [NO_TIMER] };
     case "here":
     case "ended":
       return same(state);
@@ -156,7 +167,9 @@ function superseded(state: Departure): DepartureStep {
 /** Somebody decided that the client goes: nothing is kept for it. */
 function ordered(state: Departure): DepartureStep {
   if (state.state === "ended") return same(state);
-  if (state.state === "released") return { state: { ...state, link: "closed" }, effects: [NO_TIMER] };
+  if (state.state === "released") {
+    return { state: { ...state, link: "closed" }, effects: state.link === "open" ? [{ timer: "tombstone" }] : [] };
+  }
   return { state: ENDED, effects: [NO_TIMER, "remove"] };
 }
 
@@ -215,7 +228,7 @@ export type ArrivalEffect =
   | "answerMoved"
   | "refuseMoved"
   | "closeSocket"
-  /** Owned, and nobody there: entry and presence go. */
+  /** Owned, and nobody there: the entry goes, and others are told. */
   | "leave";
 
 type ArrivalStep = Step<Arrival, ArrivalEffect>;
@@ -276,7 +289,7 @@ function committed({ kind, isHere }: Arrival & { state: "committing" }, outcome:
   if (outcome === "lost") return { state: OVER, effects: ["tellAborted", ...afterLoss(kind, isHere)] };
   // It may be this pod's by now: asked again until that is known.
   if (outcome === "unknown") return { state: { state: "committing", kind, isHere }, effects: ["commit"] };
-  if (!isHere) return { state: OVER, effects: ["tellCommitted", "leave"] };
+  if (!isHere) return { state: OVER, effects: ["tellCommitted", "takePresence", "leave"] };
   const join: readonly ArrivalEffect[] = outcome === "added" ? ["join"] : [];
   const last: ArrivalEffect = kind === "handover" ? "answerMoved" : "accept";
   return { state: OWNED, effects: ["tellCommitted", "takePresence", ...join, last] };

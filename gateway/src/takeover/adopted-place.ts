@@ -21,6 +21,8 @@ export async function takePresence(
   { presence }: Pick<Services, "presence">,
 ): Promise<void> {
   const { client, user } = identity;
+  // It may have gone on from here before the other pod was told.
+  if (connection.handover?.isMoved === true) return;
   const taken = subscriptions.filter(({ isPresent }) => isPresent);
   await Promise.all(
     taken.map(async ({ channel, info, announcedInfo }) => {
@@ -38,8 +40,12 @@ function unlessAway(error: unknown): void {
   if (!(error instanceof BrokerUnavailableError)) throw error;
 }
 
-/** The other pod's end was seen, and the members were told to be gone. */
-export function announcePlaces({ subscriptions }: Snapshot, { presence }: Pick<Services, "presence">): void {
+/** Others were told the opposite. */
+export function announcePlaces(
+  { subscriptions }: Snapshot,
+  kind: "join" | "leave",
+  { presence }: Pick<Services, "presence">,
+): void {
   for (const { channel, announcedInfo } of subscriptions)
-    if (announcedInfo !== undefined) presence.announce({ channel, kind: "join", info: announcedInfo });
+    if (announcedInfo !== undefined) presence.announce({ channel, kind, info: announcedInfo });
 }

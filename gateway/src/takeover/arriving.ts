@@ -12,6 +12,8 @@ const ANSWER_MS = 2_000;
 /** A pod that is not told in time finds out by itself. */
 const TOLD_MS = 1_000;
 const RETRY_MS = 250;
+/** As long as the other pod hands orders on. */
+const FORGET_MS = 30_000;
 
 /** What became of the attempt: the client goes on here, is connected like any other, or is gone. */
 export type ArrivalOutcome = "continued" | "fresh" | "over";
@@ -35,8 +37,8 @@ interface ArrivalSteps {
   /** The client is this pod's: so is what its end will remove and announce. */
   readonly adopt: (snapshot: Snapshot) => void;
   readonly takePresence: (snapshot: Snapshot) => Promise<void>;
-  /** Others were told that it left. */
-  readonly announce: (snapshot: Snapshot) => void;
+  /** Tells others that it came, or went, where they were told the opposite. */
+  readonly announce: (snapshot: Snapshot, kind: "join" | "leave") => void;
 }
 
 const answer = z.object({ snapshot: z.unknown(), isRefused: z.boolean().optional() });
@@ -51,6 +53,7 @@ export class Arriving implements Coming {
   #waiting: ((isDone: boolean) => void)[] = [];
   #timer: NodeJS.Timeout | undefined;
   #attempts = 0;
+  #isAccepted = false;
 
   readonly #actions: Readonly<Record<ArrivalEffect, () => Promise<void> | void>> = {
     beginFresh: () => this.#outcome.resolve("fresh"),
@@ -71,8 +74,15 @@ export class Arriving implements Coming {
     tellCommitted: this.#withSnapshot((snapshot) => this.#tellCommitted(snapshot)),
     release: this.#withSnapshot((snapshot) => this.#release(snapshot)),
     takePresence: this.#withSnapshot((snapshot) => this.#parts.steps.takePresence(snapshot)),
-    join: this.#withSnapshot((snapshot) => this.#parts.steps.announce(snapshot)),
-    leave: this.#withSnapshot((snapshot) => this.#parts.services.registry.remove(entryOf(snapshot))),
+    join: this.#withSnapshot((snapshot) => {
+      // Who is gone already was told to be.
+      const { isOpen, handover } = this.#parts.connection;
+      if (isOpen || handover?.isKept === true) this.#parts.steps.announce(snapshot, "join");
+    }),
+    leave: this.#withSnapshot((snapshot) => {
+      this.#parts.services.registry.remove(entryOf(snapshot));
+      this.#parts.steps.announce(snapshot, "leave");
+    }),
   };
 
   constructor(parts: ArrivingParts) {
@@ -89,6 +99,7 @@ export class Arriving implements Coming {
     services.takeovers.expect(takeover, connection);
     const told = await this.#ask();
     this.#snapshot = decodeSnapshot(told?.snapshot);
+    if (this.#snapshot !== undefined) services.takeovers.know(takeover, entryOf(this.#snapshot));
     const kind = this.#snapshot?.isResumed === true ? "resume" : "handover";
     const refused = told === undefined ? "silent" : "refused";
     this.#step({ kind: "answered", snapshot: this.#snapshot === undefined ? refused : kind });
@@ -104,7 +115,11 @@ export class Arriving implements Coming {
 
   end(): void {
     this.#step({ kind: "ended" });
-    this.#parts.services.takeovers.forget(this.#parts.takeover);
+    // Nobody else knows of the client yet.
+    if (this.isOwner && !this.#isAccepted && this.#snapshot !== undefined)
+      this.#parts.services.registry.remove(entryOf(this.#snapshot));
+    // Orders may still be on their way from the other pod.
+    setTimeout(() => this.#parts.services.takeovers.forget(this.#parts.takeover), FORGET_MS).unref();
   }
 
   async #ask(): Promise<{ readonly snapshot?: unknown } | undefined> {
@@ -154,6 +169,7 @@ export class Arriving implements Coming {
   #accept(): void {
     const { steps, services, takeover } = this.#parts;
     steps.accept();
+    this.#isAccepted = this.#parts.connection.identity !== undefined;
     services.takeovers.arrived(takeover);
     this.#outcome.resolve("continued");
     const { moveMs } = services.takeovers.timing;
@@ -197,7 +213,7 @@ export class Arriving implements Coming {
   /** Waits for it: from then on the other pod writes nothing of the client. */
   async #tellCommitted({ from }: Snapshot): Promise<void> {
     const { services, continued, takeover } = this.#parts;
-    const body = { session: continued.session, takeover, isGone: !this.isOwner };
+    const body = { session: continued.session, takeover };
     await services.bus.ask(from.podUid, COMMITTED, body, TOLD_MS).catch(() => undefined);
   }
 

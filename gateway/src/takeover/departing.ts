@@ -21,6 +21,8 @@ const OFFER_MS = 60_000;
 const RETRY_MS = 1_000;
 /** What a client that moved gets to close its old socket. */
 const LINGER_MS = 5_000;
+/** Orders that were sent before the registry told of the new owner come within this time. */
+const TOMBSTONE_MS = 30_000;
 /** Longest wait for the registry's entry to be written. */
 const WRITTEN_MS = 1_000;
 
@@ -32,8 +34,7 @@ export interface DepartingParts {
   /** 0: a lost socket ends the connection. */
   readonly resumeMs: () => number;
   readonly takeMs: number;
-  /** Nothing will be asked of it any more. */
-  readonly onOver: () => void;
+  readonly onChange: (departing: Departing) => void;
   readonly carryOut: (connection: ClientConnection, order: KeptOrder) => void;
 }
 
@@ -54,9 +55,8 @@ export class Departing implements Leaving {
   #offer: { readonly secret: string; readonly untilMs: number } | undefined;
   #taking: { readonly taker: Taker; readonly from: Ownership } | undefined;
   #place: KeptPlace | undefined;
-  /** The client is gone from the pod that took it, too. */
-  #isGone = false;
   #orders: KeptOrder[] = [];
+  #hasLetGo = false;
   #timer: NodeJS.Timeout | undefined;
   #identity: Identity | undefined;
 
@@ -80,12 +80,26 @@ export class Departing implements Leaving {
   }
 
   get isMoved(): boolean {
-    return this.#state.state === "released";
+    return this.#hasLetGo;
+  }
+
+  /** Nothing will be asked of it any more. */
+  get isOver(): boolean {
+    return this.#state.state === "ended";
   }
 
   /** There is no socket, and the place is kept. */
   get isKept(): boolean {
     return this.#place !== undefined && this.#state.state !== "released" && this.#state.state !== "ended";
+  }
+
+  /** There is no socket, and orders may still come. */
+  get isAway(): boolean {
+    const { state } = this.#state;
+    return (
+      state === "held" ||
+      ((state === "taken" || state === "reclaiming" || state === "released") && this.#state.link !== "open")
+    );
   }
 
   get entry(): RegistryEntry {
@@ -120,8 +134,7 @@ export class Departing implements Leaving {
     return this.#isTakenBy(taker) ? this.#snapshot(from) : undefined;
   }
 
-  committed(takeover: string, isGone: boolean): void {
-    this.#isGone = isGone;
+  committed(takeover: string): void {
     this.#step({ kind: "committed", takeover });
   }
 
@@ -188,15 +201,9 @@ export class Departing implements Leaving {
 
   #step(event: DepartureEvent): void {
     const { state, effects } = depart(this.#state, event);
-    const wasOver = this.#isOver;
     this.#state = state;
     for (const effect of effects) this.#do(effect);
-    if (this.#isOver && !wasOver) this.#parts.onOver();
-  }
-
-  get #isOver(): boolean {
-    const { state } = this.#state;
-    return state === "ended" || (state === "released" && this.#state.link !== "open");
+    this.#parts.onChange(this);
   }
 
   #do(effect: DepartureEffect): void {
@@ -221,33 +228,41 @@ export class Departing implements Leaving {
   }
 
   #letGo(): void {
+    this.#hasLetGo = true;
     const { services, connection } = this.#parts;
     const { identity } = connection;
     const place = this.#place ?? (identity && takePlace(connection, identity));
     if (this.#taking !== undefined) services.registry.transfers.letGo(this.entry, this.#taking.from);
     else services.registry.remove(this.entry);
     if (place === undefined) return;
-    if (this.#isGone) giveUpPlace(place, services);
-    else handOverPlace(place, services);
+    // On this pod the other end's members have replaced these, or will.
+    if (this.#taking?.taker.podUid !== services.nodeId) handOverPlace(place, services);
     this.#place = place;
   }
 
   async #reclaim(): Promise<void> {
     const { transfers } = this.#parts.services.registry;
+    const outcomes = { kept: "mine", lost: "another's", gone: "gone" } as const;
     try {
-      const isMine = this.#taking === undefined || (await transfers.reclaim(this.entry, this.#taking.from));
-      this.#step({ kind: "reclaimed", outcome: isMine ? "mine" : "another's" });
+      const kept = this.#taking === undefined ? "kept" : await transfers.reclaim(this.entry, this.#taking.from);
+      this.#step({ kind: "reclaimed", outcome: outcomes[kept] });
     } catch {
       // Redis is away: asked again until it is known.
       this.#step({ kind: "reclaimed", outcome: "unknown" });
     }
   }
 
-  #setTimer(name: "take" | "hold" | "retry" | "linger" | "none"): void {
+  #setTimer(name: "take" | "hold" | "retry" | "linger" | "tombstone" | "none"): void {
     clearTimeout(this.#timer);
     if (name === "none") return;
     const { takeMs, resumeMs } = this.#parts;
-    const delays = { take: takeMs, hold: resumeMs(), retry: RETRY_MS, linger: LINGER_MS } as const;
+    const delays = {
+      take: takeMs,
+      hold: resumeMs(),
+      retry: RETRY_MS,
+      linger: LINGER_MS,
+      tombstone: TOMBSTONE_MS,
+    } as const;
     this.#timer = setTimeout(() => this.#step({ kind: "overdue" }), delays[name]);
   }
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import type { ClientConnection, Services, Takeovers } from "../handlers/services.ts";
+import type { AwayClient, ClientConnection, Services, Takeovers } from "../handlers/services.ts";
+import type { RegistryEntry } from "../registry/registry.ts";
 import type { ArrivalResult, KeptOrder, TakeoverTiming } from "../session/movable.ts";
 import { Departing } from "./departing.ts";
 import { ABORTED, COMMITTED, ORDER, TAKEOVER } from "./messages.ts";
@@ -15,10 +16,17 @@ export interface NodeTakeoversOptions {
 
 const TIMING: TakeoverTiming = { moveMs: 15_000, takeMs: 20_000 };
 
+interface ComingClient {
+  readonly connection: ClientConnection;
+  readonly orders: KeptOrder[];
+  /** Known from the snapshot on. */
+  entry?: RegistryEntry;
+}
+
 type CarryOut = (connection: ClientConnection, order: KeptOrder) => void;
 
 const asking = z.object({ session: z.string(), secret: z.string(), takeover: z.string() });
-const told = z.object({ session: z.string(), takeover: z.string(), isGone: z.boolean().default(false) });
+const told = z.object({ session: z.string(), takeover: z.string() });
 const forwarded = z.object({ takeover: z.string(), kind: z.string(), body: z.unknown() });
 
 /** The connections of this node that may leave, by the name under which other nodes ask for them, and those that come. */
@@ -26,8 +34,9 @@ export class NodeTakeovers implements Takeovers {
   readonly timing: TakeoverTiming;
   readonly #options: NodeTakeoversOptions;
   readonly #bySession = new Map<string, Departing>();
+  readonly #away = new Set<Departing>();
   /** With the orders that came before the client was here. */
-  readonly #coming = new Map<string, { readonly connection: ClientConnection; orders: KeptOrder[] }>();
+  readonly #coming = new Map<string, ComingClient>();
   #carryOut: CarryOut = () => undefined;
   #isClosed = false;
 
@@ -47,8 +56,8 @@ export class NodeTakeovers implements Takeovers {
       return {};
     });
     bus.on(COMMITTED, (body) => {
-      const { session = "", takeover = "", isGone = false } = told.safeParse(body).data ?? {};
-      this.#bySession.get(session)?.committed(takeover, isGone);
+      const { session = "", takeover = "" } = told.safeParse(body).data ?? {};
+      this.#bySession.get(session)?.committed(takeover);
       return {};
     });
     bus.on(ABORTED, (body) => {
@@ -71,19 +80,29 @@ export class NodeTakeovers implements Takeovers {
       newSecret: () => newSecret(randomBytes),
       resumeMs: () => (this.#isClosed ? 0 : services.settings.current.config.handover.resumeSeconds * 1_000),
       takeMs: this.timing.takeMs,
-      onOver: () => this.#bySession.delete(session),
+      onChange: (changed) => {
+        if (changed.isAway) this.#away.add(changed);
+        else this.#away.delete(changed);
+        if (changed.isOver) this.#bySession.delete(session);
+      },
       carryOut: (target, order) => this.#carryOut(target, order),
     });
     this.#bySession.set(session, departing);
     connection.handover = departing;
   }
 
-  keptOf(user: string): readonly Departing[] {
-    return [...this.#bySession.values()].filter((each) => each.isKept && each.entry.user === user);
+  awayOf(user: string): readonly AwayClient[] {
+    const coming = [...this.#coming.values()].flatMap((each) => awayClient(each) ?? []);
+    return [...this.#away, ...coming].filter(({ entry }) => entry.user === user);
   }
 
   expect(takeover: string, connection: ClientConnection): void {
     this.#coming.set(takeover, { connection, orders: [] });
+  }
+
+  know(takeover: string, entry: RegistryEntry): void {
+    const coming = this.#coming.get(takeover);
+    if (coming !== undefined) coming.entry = entry;
   }
 
   arrived(takeover: string): void {
@@ -103,7 +122,7 @@ export class NodeTakeovers implements Takeovers {
   /** Connections without a socket whose place is kept. */
   get keptCount(): number {
     let count = 0;
-    for (const { isKept } of this.#bySession.values()) if (isKept) count += 1;
+    for (const { isKept } of this.#away) if (isKept) count += 1;
     return count;
   }
 
@@ -116,7 +135,23 @@ export class NodeTakeovers implements Takeovers {
   #obey(takeover: string, order: KeptOrder): void {
     const coming = this.#coming.get(takeover);
     if (coming === undefined) return;
-    if (coming.connection.identity === undefined) coming.orders.push(order);
-    else this.#carryOut(coming.connection, order);
+    const { connection } = coming;
+    if (connection.isOpen && connection.identity === undefined) coming.orders.push(order);
+    else this.#carryOut(connection, order);
   }
+}
+
+/** Between the snapshot and the reply the client is nowhere else to be found. */
+function awayClient({ connection, entry, orders }: ComingClient): AwayClient | undefined {
+  if (entry === undefined || !connection.isOpen || connection.identity !== undefined) return undefined;
+  return {
+    entry,
+    isKept: false,
+    keep: (order) => {
+      orders.push(order);
+      return true;
+    },
+    end: () => false,
+    supersede: () => undefined,
+  };
 }
