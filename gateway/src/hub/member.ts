@@ -1,7 +1,7 @@
 import type { Codec } from "@belay/protocol";
 import type { Position } from "../broker/broker.ts";
 import type { LossNotices } from "./loss-notices.ts";
-import type { RoomPublication } from "./room-publication.ts";
+import type { PublicationForm, RoomPublication } from "./room-publication.ts";
 
 export interface LineSink {
   /** @param latestKey of a line that a newer one with the same key makes worthless: it may be left out (EPH2). */
@@ -132,12 +132,17 @@ export class Member {
 
   #hand(publication: RoomPublication): void {
     if (this.#isLost || !this.#advance(publication.source.position)) return;
-    const { filter, sink, codec, isDeltaStream, showsPlaces } = this.options;
+    const { filter, sink, isDeltaStream } = this.options;
     if (filter !== undefined && !filter(publication.source.tags ?? NO_TAGS)) return;
     if (isDeltaStream === true) {
       const form = this.#hasBase && publication.source.useDelta === true ? "patch" : "whole";
       this.#hasBase = true;
-      sink.push(publication.line(codec, form, showsPlaces));
-    } else sink.push(publication.line(codec, "plain", showsPlaces));
+      sink.push(this.#lineOf(publication, form));
+    } else sink.push(this.#lineOf(publication, "plain"));
+  }
+
+  #lineOf(publication: RoomPublication, form: PublicationForm): Buffer {
+    const { codec, showsPlaces } = this.options;
+    return showsPlaces === true ? publication.placedLine(codec, form) : publication.line(codec, form);
   }
 }

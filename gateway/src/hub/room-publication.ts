@@ -39,6 +39,7 @@ export class RoomPublication {
   /** For those who see places where others do not. */
   readonly #placedLines: Lines = new Map();
   #plainJson: Buffer | undefined;
+  #placedJson: Buffer | undefined;
   #isPlaceKnown: boolean | undefined;
 
   constructor(source: BrokerPublication, shape: PublicationShape, previousData: Buffer | undefined) {
@@ -49,23 +50,32 @@ export class RoomPublication {
     this.#previousData = previousData;
   }
 
-  /** @param wantsPlace whether the subscriber sees the place also where the channel has no history (E1). */
-  line(codec: Codec, form: PublicationForm, wantsPlace = false): Buffer {
-    if (wantsPlace && this.latestKey === undefined && !this.#isPlaceShown()) return this.#placedLine(codec, form);
+  line(codec: Codec, form: PublicationForm): Buffer {
     // Nearly all subscribers want this one.
     if (codec === JSON_CODEC && form === "plain") {
       this.#plainJson ??= this.#encodePlainJson(this.#details());
       return this.#plainJson;
     }
-    return remembered(this.#lines, [codec, form], () => this.#encode(codec, form, this.#details()));
+    return knownLine(this.#lines, codec, form) ?? this.#remember(this.#lines, codec, form);
   }
 
-  #placedLine(codec: Codec, form: PublicationForm): Buffer {
-    return remembered(this.#placedLines, [codec, form], () =>
-      codec === JSON_CODEC && form === "plain"
-        ? this.#encodePlainJson(this.#details(true))
-        : this.#encode(codec, form, this.#details(true)),
-    );
+  /** For a subscriber that sees the place also where the channel has no history (E1). */
+  placedLine(codec: Codec, form: PublicationForm): Buffer {
+    if (this.latestKey !== undefined || this.#isPlaceShown()) return this.line(codec, form);
+    if (codec === JSON_CODEC && form === "plain") {
+      this.#placedJson ??= this.#encodePlainJson(this.#details(true));
+      return this.#placedJson;
+    }
+    return knownLine(this.#placedLines, codec, form) ?? this.#remember(this.#placedLines, codec, form);
+  }
+
+  #remember(lines: Lines, codec: Codec, form: PublicationForm): Buffer {
+    const details = lines === this.#placedLines ? this.#details(true) : this.#details();
+    const line = this.#encode(codec, form, details);
+    const forms = lines.get(codec) ?? new Map<PublicationForm, Buffer>();
+    lines.set(codec, forms);
+    forms.set(form, line);
+    return line;
   }
 
   /** Bytes are spliced, nothing is decoded. */
@@ -120,10 +130,6 @@ export class RoomPublication {
 
 type Lines = Map<Codec, Map<PublicationForm, Buffer>>;
 
-function remembered(lines: Lines, [codec, form]: readonly [Codec, PublicationForm], encode: () => Buffer): Buffer {
-  const forms = lines.get(codec) ?? new Map<PublicationForm, Buffer>();
-  lines.set(codec, forms);
-  const line = forms.get(form) ?? encode();
-  forms.set(form, line);
-  return line;
+function knownLine(lines: Lines, codec: Codec, form: PublicationForm): Buffer | undefined {
+  return lines.get(codec)?.get(form);
 }
