@@ -71,6 +71,7 @@ const aborted = gated({
 
 test.each<[string, ObservedPod, DrainSpec["policy"], readonly string[]]>([
   ["the policy has changed: again", late, "Wait", ["drain"]],
+  ["at the deadline of Abort, before it was heard that the pod gave up: nothing", late, "Abort", []],
   ["given up: nothing while the policy is Abort", aborted, "Abort", []],
   ["given up: another policy begins anew, with a deadline of its own", aborted, "Wait", ["begin-drain"]],
   ["begun anew: the request goes out", { ...aborted, drainDeadlineMs: 40_000 }, "Wait", ["drain"]],

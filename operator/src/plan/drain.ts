@@ -69,13 +69,18 @@ function drainRequest(pod: ObservedPod, order: Order, nowMs: number): readonly A
   const { name, uid, ip, drainDeadlineMs, load } = pod;
   if (ip === undefined || drainDeadlineMs === undefined || isGivenUp(pod, nowMs)) return [];
   const isForgotten = load?.drain.state === "serving";
-  if (isCurrent(pod, order) && !isForgotten) return [];
+  if (!isForgotten && (isCurrent(pod, order) || givesUpNow(drainDeadlineMs, order, nowMs))) return [];
   const { term, ratePerSecond, policy } = order;
   const deadlineSeconds = Math.max(1, Math.ceil((drainDeadlineMs - nowMs) / 1_000));
   const reason = pod.drainReason ?? "scale-down";
   // Absent is ForceClose, also for gateways that know no policy.
   const request = { term, deadlineSeconds, ratePerSecond, reason, ...(policy !== "ForceClose" && { policy }) };
   return [{ type: "drain", pod: { name, uid, ip }, request }];
+}
+
+/** Before it was heard that it did: a new rate would begin the drain anew. */
+function givesUpNow(deadlineMs: number, { policy }: Order, nowMs: number): boolean {
+  return policy === "Abort" && deadlineMs <= nowMs;
 }
 
 function isCurrent({ drainSent }: ObservedPod, { term, ratePerSecond, policy }: Order): boolean {

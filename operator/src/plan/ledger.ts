@@ -2,6 +2,7 @@
  * The proofs in the status: who was drained, who was killed. The status itself is the ledger: an entry per leaving pod, and totals
  * to which an entry is moved when its pod is gone. Both change in one write, so that a pod is counted once also across crashes.
  */
+import type { DrainStatus } from "@belay/protocol/control";
 import type { DrainingPod, RealtimeClusterStatus, RolloutProof, ScaleDownProof } from "../api/v1alpha1/gen/types.ts";
 import type { Observed, ObservedPod, ObservedRevision } from "./observed.ts";
 import { activePods, isRemovable, openPods, type Removal } from "./pods.ts";
@@ -68,7 +69,7 @@ function entryOf(
   removal: Pick<Removal, "nowMs" | "policy">,
 ): DrainingPod {
   const last = before.draining?.find(({ uid }) => uid === pod.uid) ?? nothing;
-  const seen = pod.load?.drain ?? nothing;
+  const seen = countsNow(pod) ?? nothing;
   return {
     uid: pod.uid,
     pod: pod.name,
@@ -82,6 +83,11 @@ function entryOf(
     forced: Math.max(seen.forced, last.forced),
     left: Math.max(seen.left, last.left),
   };
+}
+
+/** Of a drain that gave up its report tells. */
+function countsNow({ load }: ObservedPod): Pick<DrainStatus, "moved" | "closed" | "forced" | "left"> | undefined {
+  return load?.drain.state === "serving" ? (load.drain.report ?? load.drain) : load?.drain;
 }
 
 const nothing = { moved: 0, closed: 0, forced: 0, left: 0 };
