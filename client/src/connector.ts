@@ -4,7 +4,7 @@ import type { ConnectResult, ErrorReply, Push } from "./messages.ts";
 import { watchNetwork } from "./network-watch.ts";
 import type { Opener, OpeningRequest } from "./opener.ts";
 import type { Settings } from "./options.ts";
-import { LOCAL, needsNewToken, type Verdict, verdictOfClose, verdictOfConnectError } from "./reconnect-policy.ts";
+import { needsNewToken, type Verdict, verdictOfClose, verdictOfConnectError } from "./reconnect-policy.ts";
 import { type ClosedReason, type Effect, type State, type StateEvent, step } from "./state.ts";
 import type { TokenSource } from "./token-source.ts";
 import type { TransportChoice } from "./transport-choice.ts";
@@ -88,7 +88,7 @@ export class Connector {
   /** A connection that had been established is over. One that is not used any more changes nothing. */
   ended(link: Link, { code, reason }: LinkEnd): void {
     if (link !== this.#link || this.#events.onLost()) return;
-    this.#lost(this.#verdict(code), { code, message: reason });
+    this.#lost(verdictOfClose(code), { code, message: reason });
   }
 
   #carryOut(effect: Effect, reason: ClosedReason | undefined): void {
@@ -121,7 +121,7 @@ export class Connector {
       },
       onEnd: (end) => {
         if (mine !== undefined) return this.ended(mine, end);
-        this.#lost(this.#verdict(end.code), { code: end.code, message: end.reason });
+        this.#lost(verdictOfClose(end.code), { code: end.code, message: end.reason });
       },
     });
   }
@@ -129,11 +129,6 @@ export class Connector {
   #refused(error: ErrorReply): void {
     const cannotRenew = needsNewToken(error.code) && !this.#deps.tokens.canRenew;
     this.#lost(cannotRenew ? "stop" : verdictOfConnectError(error), error);
-  }
-
-  #verdict(code: number): Verdict {
-    const isFinal = code === LOCAL.unauthorized.code || code === LOCAL.noTransport.code;
-    return isFinal ? "stop" : verdictOfClose(code);
   }
 
   #lost(verdict: Verdict, { code, message }: ClosedReason): void {

@@ -40,13 +40,18 @@ export class Opener {
   open(request: OpeningRequest, events: OpeningEvents): () => void {
     let isCancelled = false;
     let link: Link | undefined;
+    const fail = (end: Omit<LinkEnd, "wasOpened">): void => {
+      if (!isCancelled) events.onEnd({ ...end, wasOpened: false });
+    };
     const begin = (token: string | undefined): void => {
-      if (!isCancelled) link = this.#link(connectOf(this.#settings, token, request), events);
+      if (isCancelled) return;
+      try {
+        link = this.#link(connectOf(this.#settings, token, request), events);
+      } catch (error) {
+        fail(error instanceof NoTransportError ? LOCAL.noTransport : { ...LOCAL.badOptions, reason: String(error) });
+      }
     };
-    const fail = (error: unknown): void => {
-      if (!isCancelled) events.onEnd({ ...failure(error), wasOpened: false });
-    };
-    this.#tokens.get().then(begin).catch(fail);
+    this.#tokens.get().then(begin, (error: unknown) => fail(failure(error)));
     return () => {
       isCancelled = true;
       link?.close(1000, "given up");
@@ -101,6 +106,7 @@ export class Opener {
   }
 
   #refused(error: ErrorReply, events: OpeningEvents): void {
+    this.#trace({ type: "refused", error });
     if (needsNewToken(error.code)) this.#tokens.drop();
     events.onRefused(error);
   }
@@ -118,7 +124,6 @@ class NoTransportError extends Error {
 
 function failure(error: unknown): Omit<LinkEnd, "wasOpened"> {
   if (error instanceof UnauthorizedError) return { code: LOCAL.unauthorized.code, reason: error.message };
-  if (error instanceof NoTransportError) return LOCAL.noTransport;
   const { message } = error instanceof Error ? error : new Error(String(error));
   return { code: LOCAL.noToken.code, reason: message };
 }

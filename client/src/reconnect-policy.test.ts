@@ -2,6 +2,11 @@ import { expect, test } from "vitest";
 import { needsNewToken, verdictOfClose, verdictOfConnectError } from "./reconnect-policy.ts";
 
 test.each([
+  [3, "retry"],
+  [5, "retry"],
+  [6, "stop"],
+  [8, "stop"],
+  [11, "stop"],
   [1000, "retry"],
   [1006, "retry"],
   [1009, "stop"],

@@ -23,6 +23,8 @@ export const LOCAL = {
   refused: { code: 9, reason: "connect refused" },
   /** A command that the server must answer was not answered. */
   noAnswer: { code: 10, reason: "no answer" },
+  /** The endpoint is no address, or what goes with connect cannot be written. */
+  badOptions: { code: 11, reason: "bad options" },
 } as const;
 
 /** What the client does after a loss. */
@@ -30,8 +32,13 @@ export type Verdict = "retry" | "stop";
 
 /** Close codes are the retry contract; of RFC 6455's own codes only 1009, the client's own message too big, is final. */
 export function verdictOfClose(code: number): Verdict {
-  return canReconnect(code) && code !== 1009 ? "retry" : "stop";
+  return canReconnect(code) && code !== 1009 && !FINAL.has(code) ? "retry" : "stop";
 }
+
+/** Of the client's own codes those after which trying again would not help. */
+const FINAL: ReadonlySet<number> = new Set(
+  [LOCAL.unauthorized, LOCAL.noTransport, LOCAL.badOptions].map(({ code }) => code),
+);
 
 /** Error codes of the protocol after which another token may help. */
 const TOKEN_EXPIRED = 109;

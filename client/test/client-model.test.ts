@@ -64,8 +64,9 @@ function acts(...lists: readonly (readonly Weighted[])[]): fc.Arbitrary<(readonl
   return fc.array(fc.oneof(...all), { minLength: 10, maxLength: 60, size: "max" });
 }
 
-async function started(): Promise<ClientSubject> {
+async function started(grants: { readonly grantsKeys?: boolean; readonly grantsHandover?: boolean } = {}) {
   const subject = new ClientSubject();
+  Object.assign(subject.server, grants);
   subject.subscribe(KEPT);
   subject.subscribe(UNKEPT);
   subject.client.connect();
@@ -157,6 +158,23 @@ prop.prop([acts(calm, moves, changes, faults)], { numRuns })(
     await recover(subject);
     expectSound(subject);
     expect(subject.resets(KEPT)).toBe(0);
+    await expectEnds(subject);
+  },
+  timeoutMs,
+);
+
+prop.prop([acts(calm, changes, faults)], { numRuns })(
+  "[SDK6] with a server that grants nothing, what is kept is shown once and in order, no publish is made twice, and nothing is left",
+  async (happened) => {
+    const subject = await started({ grantsKeys: false, grantsHandover: false });
+    await play(subject, happened);
+    await recover(subject);
+    expect(subject.client.state.name).toBe("connected");
+    expect(subject.problemsOf(KEPT)).toEqual([]);
+    expect(subject.resets(KEPT)).toBe(0);
+    const kept = subject.channels.get(KEPT);
+    for (const { data } of kept?.log ?? []) if (data !== "server") expect(kept?.count(data)).toBe(1);
+    expect(subject.open).toBe(0);
     await expectEnds(subject);
   },
   timeoutMs,

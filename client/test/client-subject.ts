@@ -124,8 +124,8 @@ export class ClientSubject {
     const seen: Seen[] = [];
     this.seen.set(subscription.channel, seen);
     subscription.on("publication", ({ offset }) => {
-      if (offset === undefined) this.problems.push("a publication without an offset");
-      else seen.push({ offset });
+      if (offset !== undefined) seen.push({ offset });
+      else if (this.server.grantsHandover) this.problems.push("a publication without an offset");
     });
     subscription.on("reset", (reset) => seen.push({ reset }));
   }

@@ -2,10 +2,13 @@ import { callApi, eventually, startGateway, TcpProxy } from "@belay/testkit";
 import { SignJWT } from "jose";
 import { expect, onTestFinished, test } from "vitest";
 import { createClient } from "../src/create-client.ts";
+import { UnauthorizedError } from "../src/errors.ts";
 import type { ClientOptions } from "../src/options.ts";
 import type { Client } from "../src/client.ts";
 
 const WITHIN_MS = 20_000;
+/** Life of the tokens that are to be renewed: enough to connect on a slow machine. */
+const FIRST_SECONDS = 8;
 const everyone = { subscribe: "anonymous", publish: "anonymous", history: "anonymous", presence: "anonymous" } as const;
 const config = {
   channels: {
@@ -138,4 +141,66 @@ test("[SDK12] a final close code stops the client with its reason, and everythin
   await expect(client.ready()).rejects.toMatchObject({ name: "ClosedError", reason: { code: 3500 } });
   expect(client.state).toMatchObject({ name: "closed", reason: { code: 3500 } });
   await expect(client.rpc("any")).rejects.toMatchObject({ name: "ClosedError" });
+});
+
+async function signedOut(): Promise<string> {
+  throw new UnauthorizedError("signed out");
+}
+
+test("[SDK12] options that cannot work close the client, instead of being tried for ever", async () => {
+  const bad = connect("no address");
+  await expect(bad.ready()).rejects.toMatchObject({ name: "ClosedError", reason: { code: 11 } });
+  const without = connect("https://example.com", { transports: [] });
+  await expect(without.ready()).rejects.toMatchObject({ reason: { code: 8 } });
+  const unauthorized = connect("https://example.com", { getToken: signedOut });
+  await expect(unauthorized.ready()).rejects.toMatchObject({ reason: { code: 6, message: "signed out" } });
+});
+
+test("[SDK18] where WebSockets are not served the client goes on with an HTTP stream, and with SSE where that is not either", async () => {
+  for (const transport of ["http_stream", "sse"] as const) {
+    await using gateway = await startGateway({ config: { ...config, transports: { enabled: [transport] } } });
+    const client = connect(gateway.url);
+    const chat = client.channel("chat:1");
+    const shown: string[] = [];
+    chat.on("publication", ({ data }) => shown.push(data.text));
+    chat.subscribe();
+    await chat.ready();
+    await chat.publish({ text: "hello" });
+    await eventually("it is shown", WITHIN_MS, () => shown.length === 1);
+    expect(client.inspect().connection?.transport).toBe(transport);
+    client.disconnect();
+  }
+});
+
+test("[SDK15] [SDK16] tokens of the connection and of a subscription are renewed before they end", async () => {
+  await using gateway = await startGateway({ config });
+  const sign = (claims: object, seconds: number) =>
+    new SignJWT({ sub: "ann", ...claims })
+      .setProtectedHeader({ alg: "HS256" })
+      .setExpirationTime(`${seconds} s`)
+      .sign(new TextEncoder().encode(gateway.hmacSecret));
+  const asked = { client: 0, channel: 0 };
+  const endMs = performance.now() + FIRST_SECONDS * 1000 + 500;
+  const client = connect(gateway.url, {
+    getToken: () => {
+      asked.client += 1;
+      return sign({}, asked.client === 1 ? FIRST_SECONDS : 60);
+    },
+  });
+  const chat = client.channel("chat:1", {
+    getToken: () => {
+      asked.channel += 1;
+      return sign({ channel: "chat:1" }, asked.channel === 1 ? FIRST_SECONDS : 60);
+    },
+  });
+  const states: string[] = [];
+  client.on("state", ({ name }) => states.push(name));
+  chat.subscribe();
+  await chat.ready();
+  await eventually("both are renewed", WITHIN_MS, () => asked.client === 2 && asked.channel === 2);
+  await eventually("the first ones have ended", WITHIN_MS, () => performance.now() > endMs);
+  await chat.publish({ text: "still here" });
+  expect(chat.state.name).toBe("subscribed");
+  expect(states).toEqual(["connected"]);
+  expect(asked).toEqual({ client: 2, channel: 2 });
 });

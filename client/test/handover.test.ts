@@ -12,10 +12,16 @@ import { SignJWT } from "jose";
 import { expect, onTestFinished, test } from "vitest";
 import type { Client } from "../src/client.ts";
 import { createClient } from "../src/create-client.ts";
+import { httpStreamTransport } from "../src/http-stream-transport.ts";
+import { sseTransport } from "../src/sse-transport.ts";
 import type { Subscription } from "../src/subscription.ts";
+import type { TransportFactory } from "../src/transport.ts";
+import { webSocketTransport } from "../src/websocket-transport.ts";
 
 const WITHIN_MS = 20_000;
 const CLIENTS = 12;
+/** Most have the first; every kind is there. */
+const transports = [webSocketTransport, webSocketTransport, webSocketTransport, httpStreamTransport, sseTransport];
 const config = {
   channels: {
     unprefixed: { allow: { publish: "authenticated" }, presence: true, joinLeave: "Always" },
@@ -60,11 +66,19 @@ function portOf({ url }: GatewayProcess): number {
   return Number(new URL(url).port);
 }
 
-async function read(service: { readonly port: number }, secret: string, user: string, name: string): Promise<Reader> {
+interface Reading {
+  readonly secret: string;
+  readonly user: string;
+  readonly name: string;
+  readonly transport?: TransportFactory;
+}
+
+async function read(service: { readonly port: number }, reading: Reading): Promise<Reader> {
+  const { secret, user, name, transport = webSocketTransport } = reading;
   const token = await new SignJWT({ sub: user })
     .setProtectedHeader({ alg: "HS256" })
     .sign(new TextEncoder().encode(secret));
-  const client = createClient({ endpoint: `ws://127.0.0.1:${service.port}`, token });
+  const client = createClient({ endpoint: `ws://127.0.0.1:${service.port}`, token, transports: [transport] });
   onTestFinished(() => client.disconnect());
   const channel = client.channel(name, { joinLeave: true });
   const shown: unknown[] = [];
@@ -90,7 +104,12 @@ test("[SDK30] [SDK31] a drained gateway hands its clients over while they publis
   const channels = ["kept:a", "plain"];
   const readers = await Promise.all(
     Array.from({ length: CLIENTS }, (_, index) =>
-      read(service, first.hmacSecret, `user ${index}`, channels[index % 2] ?? ""),
+      read(service, {
+        secret: first.hmacSecret,
+        user: `user ${index}`,
+        name: channels[index % 2] ?? "",
+        transport: transports[index % transports.length] ?? webSocketTransport,
+      }),
     ),
   );
   expect(new Set(readers.map(({ client }) => client.inspect().node)).size).toBe(2);
@@ -132,9 +151,9 @@ test("[SDK25] a client whose connection was cut goes on under its id, misses not
   const [first] = nodes;
   if (first === undefined) throw new Error("there are two");
   const proxy = await TcpProxy.start(service.port);
-  const { hmacSecret } = first;
-  const watcher = await read(service, hmacSecret, "watcher", "kept:a");
-  const reader = await read(proxy, hmacSecret, "ann", "kept:a");
+  const { hmacSecret: secret } = first;
+  const watcher = await read(service, { secret, user: "watcher", name: "kept:a" });
+  const reader = await read(proxy, { secret, user: "ann", name: "kept:a" });
   const { id } = reader.client;
   proxy.cut();
   await eventually("the loss is seen", WITHIN_MS, () => reader.states.includes("reconnecting"));
