@@ -11,7 +11,7 @@ function pod(name: string, ready = true, isEnding = false): RolledPod {
 test("what a person sees of the pods", () => {
   const cluster = { status: { connections: 2, draining: [{ pod: "a" }] } };
   expect(progressLine([pod("a"), pod("b", false), pod("c"), pod("d", true, true)], cluster)).toBe(
-    "a hands its clients over, b starting, c ready, d ends; 2 connections",
+    "a leaving, b starting, c ready, d ends; 2 connections",
   );
 });
 

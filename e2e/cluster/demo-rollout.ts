@@ -27,7 +27,7 @@ export interface RolledCluster {
   };
 }
 
-/** One line for people: `chat-r1-x ready, chat-r2-y starting; 2 connections`. Pure. */
+/** One line for people: `chat-r1-x leaving, chat-r2-y starting; 2 connections`. Pure. */
 export function progressLine(pods: readonly RolledPod[], { status }: RolledCluster): string {
   const draining = new Set(status?.draining?.map(({ pod }) => pod));
   const words = pods.map((pod) => `${pod.metadata.name} ${wordFor(pod, draining)}`);
@@ -36,7 +36,7 @@ export function progressLine(pods: readonly RolledPod[], { status }: RolledClust
 
 function wordFor({ metadata, status }: RolledPod, draining: ReadonlySet<string>): string {
   if (metadata.deletionTimestamp !== undefined) return "ends";
-  if (draining.has(metadata.name)) return "hands its clients over";
+  if (draining.has(metadata.name)) return "leaving";
   const isReady = status.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True") === true;
   return isReady ? "ready" : "starting";
 }
