@@ -13,6 +13,7 @@ import { genOpenApi } from "./gen-openapi.ts";
 import { genPermissions } from "./gen-permissions.ts";
 import { genRbac } from "./gen-rbac.ts";
 import { genReference } from "./gen-reference.ts";
+import { genSdk } from "./gen-sdk.ts";
 import { genServerApi } from "./gen-server-api.ts";
 import { genTypes } from "./gen-types.ts";
 import type { Generated } from "./generated.ts";
@@ -26,6 +27,7 @@ const generators: readonly Generator[] = [
   genOpenApi,
   genServerApi,
   genCodes,
+  genSdk,
   genGatewayConfig,
   genPermissions,
   genRbac,
