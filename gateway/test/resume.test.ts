@@ -65,6 +65,16 @@ test("[HND8] nothing is kept of a client that closed by itself, or that was sent
   for (const seen of [closing, sent]) expect((await comeBack(gateway, seen)).granted?.moved).toBeUndefined();
 });
 
+test("[HND8] a client that comes back before its loss is known goes on, when the old socket is silent", async () => {
+  const [here, there] = await startNodes();
+  const seen = await connectSeen({ here, watchedFrom: there }, "ann", ["a"]);
+  seen.client.wire.answersPings = false;
+  const next = await comeBack(there, seen);
+  expect(next.client).toBe(seen.client.client);
+  expect(await seen.client.wire.closed).toMatchObject({ code: 3012 });
+  expect(comings(seen, "a")).toBe(1);
+});
+
 test("[HND8] 0 seconds keep nothing", async () => {
   await using gateway = await startGateway({ config: { ...MOVING_CONFIG, handover: { resumeSeconds: 0 } } });
   const seen = await connectSeen({ here: gateway, watchedFrom: gateway }, "ann", ["a"]);

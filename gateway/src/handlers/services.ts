@@ -94,6 +94,11 @@ export interface AwayClient {
 /** Connections that go to other nodes, and come from them (E1). */
 export interface Takeovers {
   readonly timing: TakeoverTiming;
+  /** Who does not answer is not asked for a while. */
+  readonly silentPods: {
+    isSilent(podUid: string, nowMs: number): boolean;
+    note(podUid: string, hasAnswered: boolean, nowMs: number): void;
+  };
   /** The client may leave, and come back, from now on. */
   grant(connection: ClientConnection, services: Services): void;
   awayOf(user: string): readonly AwayClient[];

@@ -7,8 +7,8 @@ import type { Coming } from "../session/movable.ts";
 import { ABORTED, COMMITTED, TAKEOVER } from "./messages.ts";
 import { decodeSnapshot, type Snapshot } from "./snapshot.ts";
 
-/** Longest wait for the other pod's answer: the client waits, too. */
-const ANSWER_MS = 2_000;
+/** Longest wait for the other pod's answer, which may have to find out whether a socket is lost. The client waits, too. */
+const ANSWER_MS = 3_000;
 /** A pod that is not told in time finds out by itself. */
 const TOLD_MS = 1_000;
 const RETRY_MS = 250;
@@ -41,7 +41,7 @@ interface ArrivalSteps {
   readonly announce: (snapshot: Snapshot, kind: "join" | "leave") => void;
 }
 
-const answer = z.object({ snapshot: z.unknown(), isRefused: z.boolean().optional() });
+const answer = z.object({ snapshot: z.unknown() });
 
 /** The end of a connection that comes from elsewhere: carries out what `arrive` decides, one effect after the other. */
 export class Arriving implements Coming {
@@ -124,9 +124,13 @@ export class Arriving implements Coming {
 
   async #ask(): Promise<{ readonly snapshot?: unknown } | undefined> {
     const { services, podUid, continued, takeover } = this.#parts;
+    const { bus, clock, takeovers } = services;
     const { session, secret } = continued;
+    if (takeovers.silentPods.isSilent(podUid, clock.nowMs())) return {};
     try {
-      return answer.safeParse(await services.bus.ask(podUid, TAKEOVER, { session, secret, takeover }, ANSWER_MS)).data;
+      const told = await bus.ask(podUid, TAKEOVER, { session, secret, takeover }, ANSWER_MS);
+      takeovers.silentPods.note(podUid, told !== undefined, clock.nowMs());
+      return answer.safeParse(told).data;
     } catch {
       // Redis is away: the client is connected like any other.
       return undefined;

@@ -11,6 +11,7 @@ import {
 } from "../session/handover.ts";
 import type { KeptOrder, Leaving, SessionOffer } from "../session/movable.ts";
 import type { Identity } from "../session/session.ts";
+import { closeIfLost } from "./half-open.ts";
 import { giveUpPlace, handOverPlace, type KeptPlace, readPlace, takePlace } from "./kept-place.ts";
 import { ORDER } from "./messages.ts";
 import { isSameSecret } from "./secret.ts";
@@ -122,7 +123,10 @@ export class Departing implements Leaving {
 
   /** What the other pod needs to know; undefined where it may not have the client. */
   async take(taker: Taker): Promise<Snapshot | undefined> {
-    const { registry } = this.#parts.services;
+    const { services, connection } = this.#parts;
+    const { registry } = services;
+    const saysLost = isSameSecret(taker.secret, this.#resumeSecret);
+    if (saysLost && this.#state.state === "here" && connection.isOpen) await closeIfLost(connection);
     if (registry.transfers.ownership(this.entry) === undefined) await registry.flush(WRITTEN_MS);
     const from = registry.transfers.ownership(this.entry);
     const secret = from === undefined ? "unknown" : this.#spend(taker.secret);

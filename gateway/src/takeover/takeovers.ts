@@ -5,6 +5,7 @@ import type { ArrivalResult, KeptOrder, TakeoverTiming } from "../session/movabl
 import { Departing } from "./departing.ts";
 import { ABORTED, COMMITTED, ORDER, TAKEOVER } from "./messages.ts";
 import { newSecret, newSession, type RandomBytes } from "./secret.ts";
+import { SilentPods } from "./silent-pods.ts";
 import { encodeSnapshot } from "./snapshot.ts";
 
 export interface NodeTakeoversOptions {
@@ -32,6 +33,7 @@ const forwarded = z.object({ takeover: z.string(), kind: z.string(), body: z.unk
 /** The connections of this node that may leave, by the name under which other nodes ask for them, and those that come. */
 export class NodeTakeovers implements Takeovers {
   readonly timing: TakeoverTiming;
+  readonly silentPods: SilentPods = new SilentPods();
   readonly #options: NodeTakeoversOptions;
   readonly #bySession = new Map<string, Departing>();
   readonly #away = new Set<Departing>();
