@@ -28,16 +28,17 @@ export class MovingClient {
   private constructor(wire: TestClient, reply: Received) {
     this.wire = wire;
     this.reply = reply;
-    for (const [channel, place] of Object.entries(this.granted?.moved ?? {})) this.#begun.set(channel, place);
+    const places = { ...this.connected.subs, ...this.granted?.moved };
+    for (const [channel, { epoch, offset }] of Object.entries(places)) this.#begun.set(channel, { epoch, offset });
   }
 
   static async connect(
     url: string,
-    { token, continued }: { readonly token?: string; readonly continued?: object } = {},
+    { token, continued, inbox }: { readonly token?: string; readonly continued?: object; readonly inbox?: object } = {},
   ): Promise<MovingClient> {
     const wire = await TestClient.open(url);
-    const handover = continued ?? {};
-    const reply = await wire.call({ connect: { ...(token !== undefined && { token }), belay: { handover } } });
+    const belay = { handover: continued ?? {}, ...(inbox !== undefined && { inbox }) };
+    const reply = await wire.call({ connect: { ...(token !== undefined && { token }), belay } });
     return new MovingClient(wire, reply);
   }
 
@@ -45,14 +46,23 @@ export class MovingClient {
   static continue(
     url: string,
     from: MovingClient,
-    { secret, token }: { readonly secret?: Goaway; readonly token?: string } = {},
+    { secret, token, inbox }: { readonly secret?: Goaway; readonly token?: string; readonly inbox?: object } = {},
   ): Promise<MovingClient> {
     const { session, secret: known } = secret ?? from.granted ?? { session: "", secret: "" };
     const continued = { session, secret: known, positions: from.positions };
-    return MovingClient.connect(url, { continued, ...(token !== undefined && { token }) });
+    return MovingClient.connect(url, {
+      continued,
+      ...(token !== undefined && { token }),
+      ...(inbox !== undefined && { inbox }),
+    });
   }
 
-  get connected(): { readonly client?: string; readonly belay?: { readonly handover?: Granted } } {
+  get connected(): {
+    readonly client?: string;
+    readonly ttl?: number;
+    readonly subs?: Readonly<Record<string, Place>>;
+    readonly belay?: { readonly handover?: Granted; readonly inbox?: Place };
+  } {
     return this.reply.connect ?? {};
   }
 

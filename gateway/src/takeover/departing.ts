@@ -123,19 +123,28 @@ export class Departing implements Leaving {
 
   /** What the other pod needs to know; undefined where it may not have the client. */
   async take(taker: Taker): Promise<Snapshot | undefined> {
-    const { services, connection } = this.#parts;
-    const { registry } = services;
-    const saysLost = isSameSecret(taker.secret, this.#resumeSecret);
-    if (saysLost && this.#state.state === "here" && connection.isOpen) await closeIfLost(connection);
-    if (registry.transfers.ownership(this.entry) === undefined) await registry.flush(WRITTEN_MS);
-    const from = registry.transfers.ownership(this.entry);
-    const secret = from === undefined ? "unknown" : this.#spend(taker.secret);
-    if (from !== undefined) this.#step({ kind: "presented", secret, takeover: taker.takeover });
-    if (from === undefined || !this.#isTakenBy(taker)) return undefined;
+    await this.#learnOfLoss(taker);
+    const from = await this.#ownership();
+    if (from === undefined) return undefined;
+    this.#step({ kind: "presented", secret: this.#spend(taker.secret), takeover: taker.takeover });
+    if (!this.#isTakenBy(taker)) return undefined;
     this.#taking = { taker, from };
     for (const order of this.#orders) this.#forward(order);
     await this.#whenSettled();
     return this.#isTakenBy(taker) ? this.#snapshot(from) : undefined;
+  }
+
+  /** Its client may know before this pod does. */
+  async #learnOfLoss({ secret }: Taker): Promise<void> {
+    const { connection } = this.#parts;
+    const saysLost = this.#state.state === "here" && isSameSecret(secret, this.#resumeSecret);
+    if (saysLost && connection.isOpen) await closeIfLost(connection);
+  }
+
+  async #ownership(): Promise<Ownership | undefined> {
+    const { registry } = this.#parts.services;
+    if (registry.transfers.ownership(this.entry) === undefined) await registry.flush(WRITTEN_MS);
+    return registry.transfers.ownership(this.entry);
   }
 
   committed(takeover: string): void {
