@@ -107,6 +107,7 @@ export class Connector {
 
   #open(): void {
     let mine: Link | undefined;
+    let windowMs = 0;
     this.#cancelOpening = this.#deps.opener.open(this.#deps.request(), {
       onEstablished: (result, link) => {
         mine = link;
@@ -115,9 +116,11 @@ export class Connector {
         this.#events.onEstablished(result, link);
         this.handle({ type: "established" });
       },
-      onRefused: (error) => this.#refused(error),
+      onRefused: (error) => this.#refused(error, windowMs),
       onPush: (push) => {
-        if (mine === this.#link) this.#events.onPush(push);
+        // Told before a refusal, it is about the next try.
+        if (mine === undefined) windowMs = push.kind === "window" ? push.window.ms : windowMs;
+        else if (mine === this.#link) this.#events.onPush(push);
       },
       onEnd: (end) => {
         if (mine !== undefined) return this.ended(mine, end);
@@ -126,13 +129,13 @@ export class Connector {
     });
   }
 
-  #refused(error: ErrorReply): void {
+  #refused(error: ErrorReply, windowMs: number): void {
     const cannotRenew = needsNewToken(error.code) && !this.#deps.tokens.canRenew;
-    this.#lost(cannotRenew ? "stop" : verdictOfConnectError(error), error);
+    this.#lost(cannotRenew ? "stop" : verdictOfConnectError(error), error, windowMs);
   }
 
-  #lost(verdict: Verdict, { code, message }: ClosedReason): void {
-    this.handle({ type: "lost", verdict, reason: { code, message } });
+  #lost(verdict: Verdict, { code, message }: ClosedReason, windowMs = 0): void {
+    this.handle({ type: "lost", verdict, reason: { code, message }, windowMs });
   }
 
   #drop(reason: ClosedReason | undefined): void {

@@ -82,6 +82,13 @@ test("[SDK11] the first wait after a loss is taken from the server's window", ()
   expect(effects).toContainEqual({ type: "wait", delayMs: 10_000 });
 });
 
+test("[SDK11] a refusal with a window is tried again within it, and without one by the own backoff", () => {
+  const refused = step(opening, { ...retry, windowMs: 60_000 }, { ...context, windowMs: 20_000 });
+  expect(refused.effects).toContainEqual({ type: "wait", delayMs: 30_000 });
+  const failed = step(opening, retry, { ...context, windowMs: 20_000 });
+  expect(failed.effects).toContainEqual({ type: "wait", delayMs: 250 });
+});
+
 test("[SDK13] after as many tries as are allowed the client is closed", () => {
   let state: State = opening;
   const names: string[] = [];

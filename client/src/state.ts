@@ -36,7 +36,13 @@ export type Phase = "waiting" | "opening";
 
 export type StateEvent =
   | { readonly type: "connect" | "disconnect" | "established" | "due" | "online" | "migrate" | "migrated" }
-  | { readonly type: "lost"; readonly verdict: Verdict; readonly reason: ClosedReason };
+  | {
+      readonly type: "lost";
+      readonly verdict: Verdict;
+      readonly reason: ClosedReason;
+      /** Over how long the server that refused wants its clients to try again. */
+      readonly windowMs?: number;
+    };
 
 /** What has to be done because of an event. */
 export type Effect =
@@ -109,7 +115,8 @@ function isWaiting(state: State): state is Trying {
   return isTrying(state) && state.phase === "waiting";
 }
 
-function lost(state: State, { verdict, reason }: Extract<StateEvent, { type: "lost" }>, context: StateContext): Step {
+function lost(state: State, event: Extract<StateEvent, { type: "lost" }>, context: StateContext): Step {
+  const { verdict, reason, windowMs = 0 } = event;
   if (isIdle(state)) return to(state);
   if (verdict === "stop") return to({ name: "closed", reason }, ...END);
   const wasStable = !isTrying(state) && context.nowMs - state.sinceMs >= STABLE_MS;
@@ -117,7 +124,7 @@ function lost(state: State, { verdict, reason }: Extract<StateEvent, { type: "lo
   if (isTrying(state) && attempt >= context.maxAttempts)
     return to({ name: "closed", reason: { code: LOCAL.triesUsedUp.code, message: reason.message } }, ...END);
   const delayMs = isTrying(state)
-    ? backoffMs(context.backoff, attempt - 1, context.random)
+    ? Math.max(backoffMs(context.backoff, attempt - 1, context.random), Math.floor(context.random * windowMs))
     : waitAfterLoss(attempt, context);
   const name = state.name === "connecting" ? "connecting" : "reconnecting";
   return to({ name, attempt, phase: "waiting" }, { type: "drop" }, { type: "wait", delayMs });

@@ -69,6 +69,19 @@ test("[SDK17] a network that is back, and a page that is seen again, probe the c
   expect(subject.client.state.name).toBe("connected");
 });
 
+test("[SDK11] a server that has no room says over how long its clients shall come back", async () => {
+  const subject = new ClientSubject({ random: () => 0.5 });
+  subject.server.faults.refuseConnect = true;
+  subject.server.windowMs = 20_000;
+  subject.client.connect();
+  await subject.flow();
+  await subject.time.advance(9999);
+  expect(subject.network.opened).toBe(1);
+  await subject.time.advance(1);
+  await subject.flow();
+  expect(subject.client.state.name).toBe("connected");
+});
+
 test("[SDK43] where no keys are granted a publish without an answer is not repeated: its outcome is unknown", async () => {
   const subject = new ClientSubject();
   subject.server.grantsKeys = false;

@@ -34,6 +34,8 @@ export class ModelServer implements SocketServer {
   grantsKeys = true;
   grantsHandover = true;
   pingSeconds = 25;
+  /** Told before a refused connect. */
+  windowMs: number | undefined;
   readonly #connections = new Set<ModelConnection>();
   readonly #now: () => number;
   #made = 0;
@@ -157,6 +159,7 @@ export class ModelServer implements SocketServer {
   #connect(socket: MemorySocket, { id, belay }: ConnectCommand): void {
     if (this.faults.refuseConnect) {
       this.faults.refuseConnect = false;
+      if (this.windowMs !== undefined) socket.send([{ type: "push", kind: "window", window: { ms: this.windowMs } }]);
       return socket.send([{ type: "reply", id, kind: "error", error: TEMPORARY }]);
     }
     this.#forgetLost();
