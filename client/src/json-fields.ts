@@ -21,22 +21,22 @@ export function objectOf(fields: Fields, name: string): Fields | undefined {
   return value === undefined ? undefined : fieldsOf(value, name);
 }
 
-export function textOf(fields: Fields, name: string): string | undefined {
+function primitive<T>(fields: Fields, name: string, type: string): T | undefined {
   const value = fields[name] ?? undefined;
-  if (value === undefined || typeof value === "string") return value;
-  throw problem(name, "a string");
+  if (value === undefined || typeof value === type) return value as T | undefined;
+  throw problem(name, `a ${type}`);
+}
+
+export function textOf(fields: Fields, name: string): string | undefined {
+  return primitive(fields, name, "string");
 }
 
 export function numberOf(fields: Fields, name: string): number | undefined {
-  const value = fields[name] ?? undefined;
-  if (value === undefined || typeof value === "number") return value;
-  throw problem(name, "a number");
+  return primitive(fields, name, "number");
 }
 
 export function flagOf(fields: Fields, name: string): boolean | undefined {
-  const value = fields[name] ?? undefined;
-  if (value === undefined || typeof value === "boolean") return value;
-  throw problem(name, "true or false");
+  return primitive(fields, name, "boolean");
 }
 
 /** An object whose members are texts. */
