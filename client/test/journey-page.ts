@@ -21,7 +21,8 @@ function start(endpoint: string, token: string): void {
     overlay.trace(event);
     note(event);
   };
-  const client = createClient({ endpoint, token, trace });
+  // Nothing is to be given up while the machine sleeps.
+  const client = createClient({ endpoint, token, trace, queue: { maxAgeMs: 600_000 } });
   for (const name of ["kept:feed", "kept:own"]) {
     const channel = client.channel(name);
     const row = (shown[name] = [] as unknown[]);
