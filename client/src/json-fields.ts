@@ -21,9 +21,19 @@ export function objectOf(fields: Fields, name: string): Fields | undefined {
   return value === undefined ? undefined : fieldsOf(value, name);
 }
 
-function primitive<T>(fields: Fields, name: string, type: string): T | undefined {
+interface Primitives {
+  readonly string: string;
+  readonly number: number;
+  readonly boolean: boolean;
+}
+
+function primitive<Type extends keyof Primitives>(
+  fields: Fields,
+  name: string,
+  type: Type,
+): Primitives[Type] | undefined {
   const value = fields[name] ?? undefined;
-  if (value === undefined || typeof value === type) return value as T | undefined;
+  if (value === undefined || typeof value === type) return value as Primitives[Type] | undefined;
   throw problem(name, `a ${type}`);
 }
 
