@@ -106,6 +106,10 @@ export async function everyPodReached(url: string, uids: readonly string[]): Pro
 
 /** The key of the server API, as the application would mount it. */
 export async function apiKey(ns: Namespace, cluster: string): Promise<string> {
-  const secret = await getObject<{ data: Record<string, string> }>(ns.name, "secret", `${cluster}-keys`);
-  return Buffer.from(secret.data["api-key"] ?? "", "base64").toString("utf8");
+  return (await secretValue(ns, `${cluster}-keys`, "api-key")).toString("utf8");
+}
+
+export async function secretValue(ns: Namespace, name: string, key: string): Promise<Buffer> {
+  const secret = await getObject<{ data: Record<string, string> }>(ns.name, "secret", name);
+  return Buffer.from(secret.data[key] ?? "", "base64");
 }

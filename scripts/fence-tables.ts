@@ -48,6 +48,7 @@ export const workspaces: ReadonlyMap<string, Workspace> = new Map<string, Worksp
       imports: [
         "@belay/protocol",
         "@belay/protocol/control",
+        "@belay/client",
         "@belay/operator",
         "@belay/operator/internal",
         "@belay/testkit",

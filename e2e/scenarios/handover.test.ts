@@ -1,0 +1,209 @@
+import { expect, test } from "vitest";
+import { signalPod } from "../container-process.ts";
+import { eventually, eventuallyTrue } from "../eventually.ts";
+import * as given from "../given.ts";
+import { CentrifugeFleet } from "../handover/centrifuge-fleet.ts";
+import { ChannelTraffic } from "../handover/channel-traffic.ts";
+import { ClientPublishers } from "../handover/client-publishers.ts";
+import { faultsOf, NO_FAULTS, percentile } from "../handover/delivery-check.ts";
+import { SdkFleet } from "../handover/sdk-fleet.ts";
+import { nextGatewayImage } from "../images.ts";
+
+/** The figures of docs/handover.md are of 2,000. */
+const CLIENTS = Number(process.env["BELAY_HANDOVER_CLIENTS"] ?? 400);
+const CHANNELS = CLIENTS / 10;
+const PER_USER = 5;
+/** Of the clients: each publication is shown ten times, on the cores that all of this shares. */
+const PUBLISHERS = 100;
+const RATE = Math.ceil(CLIENTS / 15);
+const NAME = "move";
+const ROOM = { allow: { publish: "authenticated" }, presence: true, joinLeave: "OnRequest" } as const;
+
+test("[HND5] every client of the SDK on one pod goes to another while 500 messages a second flow: 0 lost, 0 doubled, nobody leaves or joins", async () => {
+  await using ns = await given.namespace("e2e-handover");
+  await using stage = await staged(ns, { channels: channelsOf("kept", "plain"), perSecond: 500 });
+  const { fleet, traffic } = stage;
+  expect([...fleet.byNode.values()]).toEqual([CLIENTS]);
+  const idsBefore = fleet.members.map(({ client }) => client.id);
+  const quietMs = performance.now();
+  await eventuallyTrue("ten seconds of traffic", { withinMs: 20_000 }, () => performance.now() - quietMs > 10_000);
+  // The last ones to come have been told of by now.
+  for (const { comings } of fleet.members) comings.length = 0;
+  await given.patchCluster(ns, NAME, { image: await nextGatewayImage() });
+  const done = await rolledOut(ns, stage.revision);
+  await traffic.stop();
+  await settled(() => faultsOf(fleet.shown, traffic.newest));
+
+  const before = percentile(fleet.latencies(quietMs, quietMs + 10_000), 99);
+  const during = percentile(fleet.latencies(fleet.firstMoveMs, fleet.lastMoveMs + 1_000), 99);
+  const took = Math.round(fleet.lastMoveMs - fleet.firstMoveMs);
+  console.log(
+    `${CLIENTS} clients moved in ${took} ms and ${fleet.count("migrating")} tries; p99 before ${before.toFixed(1)} ms, ` +
+      `meanwhile ${during.toFixed(1)} ms; ${traffic.acknowledged} published, ${fleet.deliveries.length} shown; ` +
+      JSON.stringify(done.status?.lastRollout),
+  );
+  expect(faultsOf(fleet.shown, traffic.newest)).toEqual(NO_FAULTS);
+  expect(fleet.resets).toBe(0);
+  expect(fleet.count("reconnecting")).toBe(0);
+  expect(fleet.moves).toEqual(new Map([[1, CLIENTS]]));
+  expect(fleet.members.map(({ client }) => client.id)).toEqual(idsBefore);
+  expect(fleet.members.flatMap(({ comings }) => comings)).toEqual([]);
+  expect(done.status?.lastRollout).toMatchObject({ killedUndrained: 0 });
+}, 400_000);
+
+test("[PKY1] what moving clients publish themselves, five times a second each, is in the channel once", async () => {
+  await using ns = await given.namespace("e2e-handover-publish");
+  await using stage = await staged(ns, { channels: channelsOf("kept", "plain"), perSecond: 0 });
+  const { fleet } = stage;
+  const publishers = new ClientPublishers(fleet, Math.min(PUBLISHERS, CLIENTS));
+  publishers.start(5);
+  await given.patchCluster(ns, NAME, { image: await nextGatewayImage() });
+  await rolledOut(ns, stage.revision);
+  await publishers.stop();
+  await settled(() => faultsOf(publishers.shown, publishers.newest));
+
+  console.log(`${publishers.made} published by clients on the move; moves ${JSON.stringify([...fleet.moves])}`);
+  expect(publishers.failures).toEqual([]);
+  // A publish that the server refused for a moment is made again behind those that were under way with it.
+  expect(faultsOf(publishers.shown, publishers.newest)).toMatchObject({ lost: 0, duplicated: 0 });
+  expect(fleet.count("reconnecting")).toBe(0);
+}, 400_000);
+
+test("[DRN10] a rollout that is taken back at 40 %: the old pod serves again, nobody else goes, nothing is missed", async () => {
+  await using ns = await given.namespace("e2e-handover-back");
+  await using stage = await staged(ns, { channels: channelsOf("kept", "plain"), perSecond: 250 });
+  const { fleet, traffic } = stage;
+  await given.patchCluster(ns, NAME, { image: await nextGatewayImage() });
+  await eventuallyTrue("40 % have gone", { withinMs: 120_000, everyMs: 50 }, () => {
+    return fleet.members.filter(({ nodes }) => nodes.length > 1).length >= 0.4 * CLIENTS;
+  });
+  await given.patchCluster(ns, NAME, { image: null });
+  const cluster = await rolledOut(ns, "");
+  await traffic.stop();
+  await settled(() => faultsOf(fleet.shown, traffic.newest));
+
+  const stayed = fleet.moves.get(0) ?? 0;
+  console.log(`${stayed} of ${CLIENTS} stayed; moves ${JSON.stringify([...fleet.moves])}`);
+  expect(cluster.status?.revision).toBe(stage.revision);
+  expect(faultsOf(fleet.shown, traffic.newest)).toEqual(NO_FAULTS);
+  expect(fleet.resets).toBe(0);
+  expect(fleet.count("reconnecting")).toBe(0);
+  // Those who were asked before the operator knew, go all the same.
+  expect(stayed).toBeGreaterThan(0.3 * CLIENTS);
+  expect(new Set(fleet.moves.keys())).toEqual(new Set([0, 2]));
+}, 400_000);
+
+test("[HND7] the pod that clients are going to is killed in the middle: those on their way stay, the others recover, nothing is missed", async () => {
+  await using ns = await given.namespace("e2e-handover-killed");
+  await using stage = await staged(ns, { channels: channelsOf("kept"), perSecond: 250 });
+  const { fleet, traffic } = stage;
+  await given.patchCluster(ns, NAME, { image: await nextGatewayImage() });
+  const { value: target } = await eventually("a third has gone", { withinMs: 120_000, everyMs: 50 }, () => {
+    const gone = fleet.members.filter(({ nodes }) => nodes.length > 1);
+    return Promise.resolve(gone.length >= CLIENTS / 3 ? gone[0]?.nodes[1] : undefined);
+  });
+  await signalPod(target, "SIGKILL");
+  await rolledOut(ns, stage.revision);
+  await eventuallyTrue("all are back", { withinMs: 60_000 }, () => {
+    return fleet.members.every(({ client }) => client.state.name === "connected");
+  });
+  await traffic.stop();
+  await settled(() => faultsOf(fleet.shown, traffic.newest));
+
+  console.log(`${fleet.count("reconnecting")} reconnects of ${CLIENTS} clients`);
+  expect(faultsOf(fleet.shown, traffic.newest)).toEqual(NO_FAULTS);
+  expect(fleet.resets).toBe(0);
+}, 400_000);
+
+test("[DRN1] clients of an unmodified SDK reconnect once each, at the rate, and miss nothing in channels with a history", async () => {
+  await using ns = await given.namespace("e2e-plain-clients");
+  await given.realtimeCluster(ns, NAME, {
+    replicas: 1,
+    auth: { anonymous: true },
+    drain: { deadlineSeconds: 60, ratePerSecond: RATE, gracePeriodSeconds: 90 },
+    namespaces: [{ name: "kept", allow: { subscribe: "anonymous" }, history: { size: 1000, ttlSeconds: 300 } }],
+  });
+  const { cluster, url } = await given.readyCluster(ns, NAME);
+  const channels = channelsOf("kept");
+  const apiKey = await given.apiKey(ns, NAME);
+  await using traffic = ChannelTraffic.start({ url, apiKey, channels, perSecond: 250 });
+  await using fleet = await CentrifugeFleet.open({ url, count: CLIENTS, channels, openPerSecond: 100 }, traffic.newest);
+
+  await given.patchCluster(ns, NAME, { image: await nextGatewayImage() });
+  await rolledOut(ns, cluster.status?.revision);
+  await eventuallyTrue("all are back", { withinMs: 60_000 }, () => fleet.connected === CLIENTS);
+  await traffic.stop();
+  await settled(() => faultsOf(fleet.shown, traffic.newest));
+
+  const { peakPerSecond, stallMs } = fleet;
+  console.log(
+    `${CLIENTS} clients closed, ${peakPerSecond} in the fullest second; the rate is ${RATE}; this process stood still for up to ${stallMs} ms`,
+  );
+  expect(faultsOf(fleet.shown, traffic.newest)).toEqual(NO_FAULTS);
+  expect(fleet.losses.filter(({ code }) => code !== 3001)).toEqual([]);
+  expect(fleet.losses).toHaveLength(CLIENTS);
+  expect(fleet.members.filter(({ unrecovered }) => unrecovered > 0)).toEqual([]);
+  // What came while this process stood still it sees at once.
+  expect(peakPerSecond).toBeLessThanOrEqual(1.2 * RATE * (1 + stallMs / 1000) + 5);
+}, 400_000);
+
+interface Stage extends AsyncDisposable {
+  readonly fleet: SdkFleet;
+  readonly traffic: ChannelTraffic;
+  readonly revision: string;
+}
+
+function channelsOf(...namespaces: readonly string[]): readonly string[] {
+  return Array.from({ length: CHANNELS }, (_, n) => `${namespaces[n % namespaces.length] ?? ""}:${n}`);
+}
+
+/** One pod with all clients, whose users have no place left, and traffic in all channels. */
+async function staged(
+  ns: given.Namespace,
+  { channels, perSecond }: { readonly channels: readonly string[]; readonly perSecond: number },
+): Promise<Stage> {
+  await given.realtimeCluster(ns, NAME, {
+    replicas: 1,
+    drain: { deadlineSeconds: 60, ratePerSecond: RATE, gracePeriodSeconds: 90 },
+    limits: { maxConnectionsPerUser: PER_USER },
+    namespaces: [
+      { name: "kept", history: { size: 1000, ttlSeconds: 300 }, ...ROOM },
+      { name: "plain", ...ROOM },
+    ],
+  });
+  const { cluster, url } = await given.readyCluster(ns, NAME);
+  const apiKey = await given.apiKey(ns, NAME);
+  const hmacSecret = await given.secretValue(ns, `${NAME}-keys`, "hmac");
+  const traffic = ChannelTraffic.start({ url, apiKey, channels, perSecond });
+  const options = { url, hmacSecret, count: CLIENTS, perUser: PER_USER, channels, openPerSecond: 100 };
+  const fleet = await SdkFleet.open(options, traffic.newest);
+  return {
+    fleet,
+    traffic,
+    revision: cluster.status?.revision ?? "",
+    [Symbol.asyncDispose]: async () => {
+      await traffic.stop();
+      await fleet[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Resolves to the cluster when one pod of another revision is all there is. */
+async function rolledOut(ns: given.Namespace, from: string | undefined): Promise<given.RealtimeCluster> {
+  const { value } = await eventually("the rollout is finished", { withinMs: 180_000, everyMs: 500 }, async () => {
+    const seen = await given.readCluster(ns, NAME);
+    const pods = await given.gatewayPods(ns, NAME);
+    return given.isReady(seen) && seen.status?.revision !== from && pods.length === 1 ? seen : undefined;
+  });
+  return value;
+}
+
+/** Waits until nothing is missing any more; what is missing then the caller's check tells. */
+async function settled(faults: () => { readonly lost: number }): Promise<void> {
+  const endMs = performance.now() + 20_000;
+  await eventuallyTrue(
+    "everything is shown",
+    { withinMs: 30_000 },
+    () => faults().lost === 0 || performance.now() > endMs,
+  );
+}
