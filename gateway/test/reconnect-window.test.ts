@@ -13,16 +13,16 @@ const windowOf = ({ push }: Received): number | undefined =>
 test("[WIN1] [WIN2] a client is told the window, and told again when it has changed by more than half; who did not ask is not", async () => {
   await using gateway = await startGateway({ config: { limits: { handshakesPerSecond: 1, handshakeBurst: 100 } } });
   const [first, plain] = [await connect(gateway, { window: true }), await connect(gateway, {})];
-  expect(first.reply.connect).toMatchObject({ belay: { window: { ms: 1000 } } });
+  expect(first.reply.connect).toMatchObject({ belay: { window: { ms: 1500 } } });
   for (let more = 0; more < 8; more++) await connect(gateway, {});
   const last = await connect(gateway, { window: true });
-  expect(last.reply.connect).toMatchObject({ belay: { window: { ms: 11_000 } } });
-  const pushed = await first.client.waitFor("window", (message) => (windowOf(message) ?? 0) >= 10_000, 10_000);
-  expect(windowOf(pushed)).toBe(11_000);
+  expect(last.reply.connect).toMatchObject({ belay: { window: { ms: 16_500 } } });
+  const pushed = await first.client.waitFor("window", (message) => (windowOf(message) ?? 0) >= 15_000, 10_000);
+  expect(windowOf(pushed)).toBe(16_500);
   expect(plain.client.received.every((message) => windowOf(message) === undefined)).toBe(true);
   expect(plain.reply.connect).not.toHaveProperty("belay");
   const metrics = await (await fetch(`${gateway.controlUrl}/metrics`)).text();
-  expect(metrics).toContain("belay_gateway_reconnect_window_seconds 11");
+  expect(metrics).toContain("belay_gateway_reconnect_window_seconds 16.5");
 });
 
 test("[WIN3] who is refused because too many come is told over what time to try again", async () => {

@@ -29,8 +29,8 @@ export const connect: Handler<ConnectCommand> = (connection, command, services) 
 };
 
 function turnAway(connection: ClientConnection, { id, belay }: ConnectCommand, services: Services): undefined {
-  // The time over which everybody who is refused now is to come back.
-  if (belay?.window === true) connection.push({ kind: "window", ms: services.reconnectWindowMs() });
+  const ms = services.admission.comeBackMs();
+  if (belay?.window === true) connection.push({ kind: "window", ms });
   connection.refuse(id, ERROR.tooManyRequests);
 }
 

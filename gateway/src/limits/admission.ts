@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { SettingsSource } from "../settings.ts";
 import type { Bans } from "./bans.ts";
 import { TokenBucket } from "./token-bucket.ts";
+import { TurnedAway } from "./turned-away.ts";
 
 /** Why a client has to come back later. */
 export type AdmissionLimit = "connections" | "handshakes" | "address" | "user" | "ban";
@@ -19,6 +20,7 @@ export interface AdmissionOptions {
 export class Admission {
   readonly #options: AdmissionOptions;
   readonly #handshakes = new TokenBucket();
+  readonly #turnedAway = new TurnedAway();
   readonly #perAddress = new Map<string, number>();
 
   constructor(options: AdmissionOptions) {
@@ -36,6 +38,12 @@ export class Admission {
     }
     const isInTime = this.#handshakes.take(clock.nowMs(), 1, { perSecond: handshakesPerSecond, burst: handshakeBurst });
     return isInTime ? undefined : this.#refused("handshakes");
+  }
+
+  /** For a client that was refused just now: milliseconds, of which it is to wait for a random part. */
+  comeBackMs(): number {
+    const { settings, clock } = this.#options;
+    return this.#turnedAway.add(clock.nowMs(), settings.current.config.limits.handshakesPerSecond);
   }
 
   /** When it is known who it is. */

@@ -5,8 +5,8 @@ import { capacityOf, isWorthTelling, MAX_WINDOW_MS, MIN_WINDOW_MS, reconnectWind
 test.each([
   ["nobody is here", { clients: 0, handshakesPerSecond: 1000, otherPods: 2 }, MIN_WINDOW_MS],
   ["a few are here", { clients: 100, handshakesPerSecond: 1000, otherPods: 2 }, MIN_WINDOW_MS],
-  ["two pods take 5,000 clients", { clients: 5000, handshakesPerSecond: 500, otherPods: 2 }, 5000],
-  ["this pod is alone", { clients: 5000, handshakesPerSecond: 500, otherPods: 0 }, 10_000],
+  ["two pods take 5,000 clients", { clients: 5000, handshakesPerSecond: 500, otherPods: 2 }, 7500],
+  ["this pod is alone", { clients: 5000, handshakesPerSecond: 500, otherPods: 0 }, 15_000],
   ["nobody waits for ever", { clients: 1_000_000, handshakesPerSecond: 1, otherPods: 1 }, MAX_WINDOW_MS],
 ])("[WIN1] the window where %s", (_title, surroundings, ms) => {
   expect(reconnectWindowMs(surroundings)).toBe(ms);

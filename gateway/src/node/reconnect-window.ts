@@ -1,7 +1,7 @@
 /**
  * Over what time the clients of this pod come back when it dies without a word (E4). Pure.
  *
- *   window = clients of this pod ÷ (handshakes a second that a pod takes × other live pods)
+ *   window = clients of this pod ÷ (two thirds of the handshakes a second that a pod takes × other live pods)
  */
 
 export interface Surroundings {
@@ -18,9 +18,15 @@ export const MIN_WINDOW_MS = 500;
 /** The largest: longer than that nobody waits for a page. */
 export const MAX_WINDOW_MS = 120_000;
 
-/** Handshakes a second that the pods which stay take together. */
+/**
+ * What is free of a pod's handshakes. The rest is for clients that come anew, and for windows that are out of date: a client is told
+ * of another one only when it differs by half.
+ */
+const FREE_PART = 2 / 3;
+
+/** Handshakes a second that the pods which stay have free together. */
 export function capacityOf({ handshakesPerSecond, otherPods }: Omit<Surroundings, "clients">): number {
-  return handshakesPerSecond * Math.max(1, otherPods);
+  return FREE_PART * handshakesPerSecond * Math.max(1, otherPods);
 }
 
 /** Whole milliseconds. */
