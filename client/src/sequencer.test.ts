@@ -138,6 +138,7 @@ prop.prop([flight])(
       take(filled(sequence, fill.until, publications(...history)));
     };
     for (const offset of repeated) take(arrived(sequence, publication(offset)));
-    expect(seen).toBe(sent.at(-1) ?? 0);
+    // A history may have what was lost on its way behind the last one that came.
+    expect(seen).toBeGreaterThanOrEqual(sent.at(-1) ?? 0);
   },
 );
