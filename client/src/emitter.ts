@@ -17,10 +17,6 @@ export class Emitter<Events extends object> {
     return () => listeners.delete(entry);
   }
 
-  has(name: keyof Events): boolean {
-    return (this.#listeners.get(name)?.size ?? 0) > 0;
-  }
-
   emit<Name extends keyof Events>(name: Name, event: Events[Name]): void {
     const listeners = this.#listeners.get(name);
     if (listeners === undefined) return;

@@ -1,6 +1,7 @@
 import type { CancelTimer, Clock } from "./clock.ts";
 import type { ClientCodec } from "./codec.ts";
 import { ConnectionLostError, RequestTimeoutError, ServerError } from "./errors.ts";
+import { given } from "./json-fields.ts";
 import type {
   Command,
   ConnectCommand,
@@ -283,12 +284,5 @@ const LOCAL_CLOSE = 3000;
 
 function openOptions(connectFrame: Frame, options: LinkOptions): OpenOptions {
   const { endpoint, emulationEndpoint, headers, environment, codec } = options;
-  return {
-    endpoint,
-    format: codec.format,
-    connectFrame,
-    environment,
-    ...(emulationEndpoint !== undefined && { emulationEndpoint }),
-    ...(headers !== undefined && { headers }),
-  };
+  return given({ endpoint, emulationEndpoint, headers, environment, format: codec.format, connectFrame });
 }

@@ -1,5 +1,6 @@
 import { emulationEndpointOf, endpointOf } from "./endpoints.ts";
 import { UnauthorizedError } from "./errors.ts";
+import { given } from "./json-fields.ts";
 import { Link, type LinkEnd, type LinkEvents } from "./link.ts";
 import type { ConnectCommand, ConnectResult, ErrorReply, HandoverRequest, SubscribeRequest } from "./messages.ts";
 import type { Settings } from "./options.ts";
@@ -133,13 +134,6 @@ function connectOf(
   token: string | undefined,
   { handover, subs, inbox }: OpeningRequest,
 ): Omit<ConnectCommand, "id" | "kind"> {
-  return {
-    ...(token !== undefined && { token }),
-    ...(data !== undefined && { data }),
-    ...(name !== undefined && { name }),
-    ...(version !== undefined && { version }),
-    ...(headers !== undefined && { headers }),
-    ...(subs.size > 0 && { subs }),
-    belay: { handover, keys: true, window: true, ...(inbox !== undefined && { inbox }) },
-  };
+  const belay = given({ handover, keys: true, window: true, inbox });
+  return given({ token, data, name, version, headers, subs: subs.size > 0 ? subs : undefined, belay });
 }

@@ -14,13 +14,5 @@ export interface Publication<Data = unknown> {
 }
 
 export function publicationOf<Data>(channel: string, wire: WirePublication): Publication<Data> {
-  const { data, info, offset, tags, timeMs } = wire;
-  return {
-    channel,
-    data: data as Data,
-    ...(info !== undefined && { info }),
-    ...(offset !== undefined && { offset }),
-    ...(tags !== undefined && { tags }),
-    ...(timeMs !== undefined && { timeMs }),
-  };
+  return { channel, ...wire } as Publication<Data>;
 }

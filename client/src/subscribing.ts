@@ -8,6 +8,7 @@ import {
   UnauthorizedError,
   UnsubscribedError,
 } from "./errors.ts";
+import { given } from "./json-fields.ts";
 import type { Answer, Link, Outcome, Request } from "./link.ts";
 import type { StreamPosition, SubscribeResult } from "./messages.ts";
 import { needsNewToken } from "./reconnect-policy.ts";
@@ -165,17 +166,18 @@ export class Subscribing {
     const { data, joinLeave, tagsFilter } = this.#options;
     const token = this.#tokens.atHand;
     const position = this.#mayRecover ? this.#events.position() : undefined;
-    return {
-      kind: "subscribe",
+    return given({
+      kind: "subscribe" as const,
       channel: this.#channel,
       positioned: true,
       recoverable: true,
-      ...(token !== undefined && { token }),
-      ...(position !== undefined && { recover: true, ...position }),
-      ...(data !== undefined && { data }),
-      ...(joinLeave === true && { joinLeave }),
-      ...(tagsFilter !== undefined && { tagsFilter }),
-    };
+      recover: position && true,
+      ...position,
+      token,
+      data,
+      joinLeave,
+      tagsFilter,
+    });
   }
 
   #answered(outcome: Outcome, link: Link): void {
