@@ -177,7 +177,9 @@ export class Arriving implements Coming {
     services.takeovers.arrived(takeover);
     this.#outcome.resolve("continued");
     const { moveMs } = services.takeovers.timing;
-    if (this.#state.state === "delivering") this.#timer = setTimeout(() => this.#step({ kind: "overdue" }), moveMs);
+    if (this.#state.state === "delivering") {
+      this.#timer = setTimeout(() => this.#step({ kind: "overdue" }), moveMs).unref();
+    }
   }
 
   #answer(isDone: boolean): void {

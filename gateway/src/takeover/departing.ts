@@ -276,7 +276,8 @@ export class Departing implements Leaving {
       linger: LINGER_MS,
       tombstone: TOMBSTONE_MS,
     } as const;
-    this.#timer = setTimeout(() => this.#step({ kind: "overdue" }), delays[name]);
+    // None of them is worth keeping a process for that ends.
+    this.#timer = setTimeout(() => this.#step({ kind: "overdue" }), delays[name]).unref();
   }
 
   /** The pod ends: nothing is kept for anybody. */
