@@ -10,12 +10,12 @@ import { SdkFleet } from "../handover/sdk-fleet.ts";
 import { nextGatewayImage } from "../images.ts";
 
 /** The figures of docs/handover.md are of 2,000. */
-const CLIENTS = Number(process.env["BELAY_HANDOVER_CLIENTS"] ?? 400);
+const CLIENTS = Number(process.env["BELAY_HANDOVER_CLIENTS"] ?? 200);
 const CHANNELS = CLIENTS / 10;
 const PER_USER = 5;
 /** Of the clients: each publication is shown ten times, on the cores that all of this shares. */
-const PUBLISHERS = 100;
-const RATE = Math.ceil(CLIENTS / 15);
+const PUBLISHERS = Math.min(100, CLIENTS / 5);
+const RATE = Math.ceil(CLIENTS / (CLIENTS < 1000 ? 8 : 15));
 const NAME = "move";
 const ROOM = { allow: { publish: "authenticated" }, presence: true, joinLeave: "OnRequest" } as const;
 
@@ -55,7 +55,7 @@ test("[PKY1] what moving clients publish themselves, five times a second each, i
   await using ns = await given.namespace("e2e-handover-publish");
   await using stage = await staged(ns, { channels: channelsOf("kept", "plain"), perSecond: 0 });
   const { fleet } = stage;
-  const publishers = new ClientPublishers(fleet, Math.min(PUBLISHERS, CLIENTS));
+  const publishers = new ClientPublishers(fleet, PUBLISHERS);
   publishers.start(5);
   await given.patchCluster(ns, NAME, { image: await nextGatewayImage() });
   await rolledOut(ns, stage.revision);
@@ -71,7 +71,9 @@ test("[PKY1] what moving clients publish themselves, five times a second each, i
 
 test("[DRN10] a rollout that is taken back at 40 %: the old pod serves again, nobody else goes, nothing is missed", async () => {
   await using ns = await given.namespace("e2e-handover-back");
-  await using stage = await staged(ns, { channels: channelsOf("kept", "plain"), perSecond: 250 });
+  // Slowly: the operator needs a moment to hear of it.
+  const ratePerSecond = Math.ceil(CLIENTS / 30);
+  await using stage = await staged(ns, { channels: channelsOf("kept", "plain"), perSecond: 250, ratePerSecond });
   const { fleet, traffic } = stage;
   await given.patchCluster(ns, NAME, { image: await nextGatewayImage() });
   await eventuallyTrue("40 % have gone", { withinMs: 120_000, everyMs: 50 }, () => {
@@ -157,14 +159,22 @@ function channelsOf(...namespaces: readonly string[]): readonly string[] {
   return Array.from({ length: CHANNELS }, (_, n) => `${namespaces[n % namespaces.length] ?? ""}:${n}`);
 }
 
+interface StageOptions {
+  readonly channels: readonly string[];
+  /** Messages. */
+  readonly perSecond: number;
+  /** Of the drain. */
+  readonly ratePerSecond?: number;
+}
+
 /** One pod with all clients, whose users have no place left, and traffic in all channels. */
 async function staged(
   ns: given.Namespace,
-  { channels, perSecond }: { readonly channels: readonly string[]; readonly perSecond: number },
+  { channels, perSecond, ratePerSecond = RATE }: StageOptions,
 ): Promise<Stage> {
   await given.realtimeCluster(ns, NAME, {
     replicas: 1,
-    drain: { deadlineSeconds: 60, ratePerSecond: RATE, gracePeriodSeconds: 90 },
+    drain: { deadlineSeconds: 45, ratePerSecond, gracePeriodSeconds: 90 },
     limits: { maxConnectionsPerUser: PER_USER },
     namespaces: [
       { name: "kept", history: { size: 1000, ttlSeconds: 300 }, ...ROOM },
