@@ -6,6 +6,7 @@ import { CentrifugeFleet } from "../handover/centrifuge-fleet.ts";
 import { ChannelTraffic } from "../handover/channel-traffic.ts";
 import { ClientPublishers } from "../handover/client-publishers.ts";
 import { faultsOf, NO_FAULTS, percentile } from "../handover/delivery-check.ts";
+import { noteFigure } from "../handover/figures.ts";
 import { SdkFleet } from "../handover/sdk-fleet.ts";
 import { nextGatewayImage } from "../images.ts";
 
@@ -37,11 +38,6 @@ test("[HND5] every client of the SDK on one pod goes to another while 500 messag
   const before = percentile(fleet.latencies(quietMs, quietMs + 10_000), 99);
   const during = percentile(fleet.latencies(fleet.firstMoveMs, fleet.lastMoveMs + 1_000), 99);
   const took = Math.round(fleet.lastMoveMs - fleet.firstMoveMs);
-  console.log(
-    `${CLIENTS} clients moved in ${took} ms and ${fleet.count("migrating")} tries; p99 before ${before.toFixed(1)} ms, ` +
-      `meanwhile ${during.toFixed(1)} ms; ${traffic.acknowledged} published, ${fleet.deliveries.length} shown; ` +
-      JSON.stringify(done.status?.lastRollout),
-  );
   expect(faultsOf(fleet.shown, traffic.newest)).toEqual(NO_FAULTS);
   expect(fleet.resets).toBe(0);
   expect(fleet.count("reconnecting")).toBe(0);
@@ -49,6 +45,15 @@ test("[HND5] every client of the SDK on one pod goes to another while 500 messag
   expect(fleet.members.map(({ client }) => client.id)).toEqual(idsBefore);
   expect(fleet.members.flatMap(({ comings }) => comings)).toEqual([]);
   expect(done.status?.lastRollout).toMatchObject({ killedUndrained: 0 });
+  await noteFigure(
+    "clients of the SDK handed over, half of their channels without a history",
+    `${CLIENTS} in ${(took / 1000).toFixed(1)} s, each once (${fleet.count("migrating")} tries); ${traffic.acknowledged} published, ` +
+      `${fleet.deliveries.length} shown: 0 lost, doubled or out of order, 0 reconnects, 0 joins or leaves`,
+  );
+  await noteFigure(
+    "delivery gap",
+    `${(during - before).toFixed(1)} ms (p99 ${before.toFixed(1)} ms before, ${during.toFixed(1)} ms meanwhile)`,
+  );
 }, 400_000);
 
 test("[PKY1] what moving clients publish themselves, five times a second each, is in the channel once", async () => {
@@ -62,11 +67,14 @@ test("[PKY1] what moving clients publish themselves, five times a second each, i
   await publishers.stop();
   await settled(() => faultsOf(publishers.shown, publishers.newest));
 
-  console.log(`${publishers.made} published by clients on the move; moves ${JSON.stringify([...fleet.moves])}`);
   expect(publishers.failures).toEqual([]);
   // A publish that the server refused for a moment is made again behind those that were under way with it.
   expect(faultsOf(publishers.shown, publishers.newest)).toMatchObject({ lost: 0, duplicated: 0 });
   expect(fleet.count("reconnecting")).toBe(0);
+  await noteFigure(
+    "publishes of clients on the move, with keys",
+    `${publishers.made} by ${PUBLISHERS} of ${CLIENTS} clients, 5/s each: each acknowledged, each once in the channel`,
+  );
 }, 400_000);
 
 test("[DRN10] a rollout that is taken back at 40 %: the old pod serves again, nobody else goes, nothing is missed", async () => {
@@ -85,7 +93,6 @@ test("[DRN10] a rollout that is taken back at 40 %: the old pod serves again, no
   await settled(() => faultsOf(fleet.shown, traffic.newest));
 
   const stayed = fleet.moves.get(0) ?? 0;
-  console.log(`${stayed} of ${CLIENTS} stayed; moves ${JSON.stringify([...fleet.moves])}`);
   expect(cluster.status?.revision).toBe(stage.revision);
   expect(faultsOf(fleet.shown, traffic.newest)).toEqual(NO_FAULTS);
   expect(fleet.resets).toBe(0);
@@ -93,6 +100,10 @@ test("[DRN10] a rollout that is taken back at 40 %: the old pod serves again, no
   // Those who were asked before the operator knew, go all the same.
   expect(stayed).toBeGreaterThan(0.3 * CLIENTS);
   expect(new Set(fleet.moves.keys())).toEqual(new Set([0, 2]));
+  await noteFigure(
+    "a rollout taken back at 40 %",
+    `${stayed} of ${CLIENTS} never went anywhere, the others went there and back; 0 lost or doubled`,
+  );
 }, 400_000);
 
 test("[HND7] the pod that clients are going to is killed in the middle: those on their way stay, the others recover, nothing is missed", async () => {
@@ -112,9 +123,12 @@ test("[HND7] the pod that clients are going to is killed in the middle: those on
   await traffic.stop();
   await settled(() => faultsOf(fleet.shown, traffic.newest));
 
-  console.log(`${fleet.count("reconnecting")} reconnects of ${CLIENTS} clients`);
   expect(faultsOf(fleet.shown, traffic.newest)).toEqual(NO_FAULTS);
   expect(fleet.resets).toBe(0);
+  await noteFigure(
+    "the new pod killed in the middle",
+    `${fleet.count("reconnecting")} reconnects of ${CLIENTS} clients; 0 lost or doubled`,
+  );
 }, 400_000);
 
 test("[DRN1] clients of an unmodified SDK reconnect once each, at the rate, and miss nothing in channels with a history", async () => {
@@ -138,15 +152,16 @@ test("[DRN1] clients of an unmodified SDK reconnect once each, at the rate, and 
   await settled(() => faultsOf(fleet.shown, traffic.newest));
 
   const { peakPerSecond, stallMs } = fleet;
-  console.log(
-    `${CLIENTS} clients closed, ${peakPerSecond} in the fullest second; the rate is ${RATE}; this process stood still for up to ${stallMs} ms`,
-  );
   expect(faultsOf(fleet.shown, traffic.newest)).toEqual(NO_FAULTS);
   expect(fleet.losses.filter(({ code }) => code !== 3001)).toEqual([]);
   expect(fleet.losses).toHaveLength(CLIENTS);
   expect(fleet.members.filter(({ unrecovered }) => unrecovered > 0)).toEqual([]);
   // What came while this process stood still it sees at once.
   expect(peakPerSecond).toBeLessThanOrEqual(1.2 * RATE * (1 + stallMs / 1000) + 5);
+  await noteFigure(
+    "clients of an unmodified SDK",
+    `${CLIENTS} closed once each with 3001, ${peakPerSecond} in the fullest second as a process saw it that stood still for up to ${stallMs} ms; the rate is ${RATE}; 0 lost`,
+  );
 }, 400_000);
 
 interface Stage extends AsyncDisposable {
