@@ -40,8 +40,7 @@ export class Calls {
         request,
         (outcome) => {
           if (!outcome.ok) return reject(outcome.error);
-          if (outcome.reply.kind !== request.kind)
-            return reject(new Error(`the server answered ${request.kind} with ${outcome.reply.kind}`));
+          if (outcome.reply.kind !== request.kind) return reject(new Error(`no answer to ${request.kind}`));
           resolve(outcome.reply as Extract<Reply, { readonly kind: Kind }>);
         },
         timeoutMs,

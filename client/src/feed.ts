@@ -33,7 +33,9 @@ export interface FeedDeps {
 }
 
 /** More missing publications than this are not asked for. */
-const MAX_FILL = 1000;
+const MAX_FILL = 5000;
+/** Publications of one request: far below what a server refuses to answer. */
+const PAGE = 200;
 const FILL_TRIES = 4;
 
 /** What one subscription delivers, in the order and completeness that the sequencer decides. */
@@ -88,7 +90,7 @@ export class Feed {
     this.#sequence = sequence;
     if (fill !== undefined) {
       this.#deps.trace({ type: "gap", channel: this.#deps.channel, from: fill.since.offset, to: fill.until });
-      this.#fill(fill.since, fill.until, 0);
+      this.#fill({ ...fill, attempt: 0, found: [] });
     }
     for (const each of shown) this.#show(each);
     this.#keepPlace();
@@ -126,26 +128,34 @@ export class Feed {
     });
   }
 
-  #fill(since: StreamPosition, until: number, attempt: number): void {
+  #fill(filling: Filling): void {
     this.#stopFilling();
     const turn = this.#turn;
     const link = this.#deps.link();
+    const { since, until, found } = filling;
     // Without a connection the subscription begins again with the next one, and this hole with it.
     if (link === undefined) return;
-    if (until - since.offset > MAX_FILL) return this.#giveUp(until);
-    const { channel } = this.#deps;
-    link.request({ kind: "history", channel, limit: until - since.offset, since, reverse: false }, (outcome) => {
+    const from = found.at(-1)?.offset ?? since.offset;
+    if (until - from > MAX_FILL) return this.#giveUp(until);
+    const request = { kind: "history", channel: this.#deps.channel, reverse: false } as const;
+    const place = { limit: Math.min(PAGE, until - from), since: { ...since, offset: from } };
+    link.request({ ...request, ...place }, (outcome) => {
       if (turn !== this.#turn) return;
-      if (!outcome.ok) return this.#failed(outcome.error, { since, until, attempt });
+      if (!outcome.ok) return this.#failed(outcome.error, filling);
       if (outcome.reply.kind !== "history") return this.#giveUp(until);
       const { epoch, publications } = outcome.reply.result;
-      this.#take(filled(this.#sequence, until, epoch === since.epoch ? publications : undefined));
+      if (epoch !== since.epoch) return this.#giveUp(until);
+      const all = [...found, ...publications];
+      const reached = all.at(-1)?.offset ?? since.offset;
+      if (publications.length > 0 && reached > from && reached < until) this.#fill({ ...filling, found: all });
+      else this.#take(filled(this.#sequence, until, all));
     });
   }
 
-  #failed(error: Error, { since, until, attempt }: Filling): void {
+  #failed(error: Error, filling: Filling): void {
     const { clock, backoff, random } = this.#deps;
-    const again = (): void => this.#fill(since, until, attempt + 1);
+    const { until, attempt } = filling;
+    const again = (): void => this.#fill({ ...filling, attempt: attempt + 1 });
     // The connection may have been followed by another one without a loss.
     const isLost = error instanceof ConnectionLostError;
     const mayHelp = error instanceof RequestTimeoutError || (error instanceof ServerError && error.isTemporary);
@@ -162,4 +172,6 @@ interface Filling {
   readonly since: StreamPosition;
   readonly until: number;
   readonly attempt: number;
+  /** Pages that have come. */
+  readonly found: readonly WirePublication[];
 }

@@ -273,7 +273,7 @@ export class Link {
     this.#phase = "over";
     this.#cancelTimer();
     for (const id of Array.from(this.#pending.keys()))
-      this.#fail(id, new ConnectionLostError("the connection was lost before the answer"));
+      this.#fail(id, new ConnectionLostError("the connection was lost"));
   }
 }
 

@@ -57,9 +57,7 @@ export function subscribed(sequence: Sequence, result: SubscribeResult): Sequenc
     return { sequence: base, shown: [resetOf("gap", before), ...publications.map(publication)] };
   if (result.recovered === true && before.epoch === position.epoch)
     return recovered({ ...base, position: before }, publications, position);
-  const isSame = before.epoch === position.epoch && before.offset === position.offset;
-  const told = isSame ? [] : [resetOf(before.epoch === position.epoch ? "gap" : "epoch", before, position)];
-  return { sequence: at(base, position), shown: [...told, ...publications.map(publication)] };
+  return unrecovered({ ...base, position: before }, publications, position);
 }
 
 /** One more publication. */
@@ -109,6 +107,21 @@ export function filled(sequence: Sequence, until: number, found: readonly WirePu
     last = until;
   }
   return afterwards({ isFiltered, position: { ...position, offset: last } }, held, shown);
+}
+
+function unrecovered(
+  sequence: Sequence & { readonly position: StreamPosition },
+  publications: readonly WirePublication[],
+  top: StreamPosition,
+): SequenceStep {
+  const { position } = sequence;
+  const isSameEpoch = position.epoch === top.epoch;
+  const shown = publications.map(publication);
+  if (isSameEpoch && position.offset === top.offset) return { sequence, shown };
+  // What was too much to be recovered at once may be had piece by piece.
+  if (isSameEpoch && position.offset < top.offset && !sequence.isFiltered && shown.length === 0)
+    return { sequence: { ...sequence, held: [] }, shown, fill: { since: position, until: top.offset } };
+  return { sequence: at(sequence, top), shown: [resetOf(isSameEpoch ? "gap" : "epoch", position, top), ...shown] };
 }
 
 function recovered(

@@ -135,6 +135,27 @@ test("[SDK5] what is missed for good is told, and what follows waits until the a
   expect(shown).toEqual([1, "reloading", "reloaded", 6]);
 });
 
+test("[SDK23] more than a server recovers at once is read piece by piece, and shown once and in order", async () => {
+  await using gateway = await startGateway({ config });
+  const proxy = await TcpProxy.start(portOf(gateway.url));
+  const client = connect(`ws://127.0.0.1:${proxy.port}`);
+  const chat = client.channel("chat:1");
+  const shown: string[] = [];
+  chat.on("publication", ({ data }) => shown.push(data.text));
+  chat.on("reset", ({ reason }) => shown.push(reason));
+  chat.subscribe();
+  await chat.ready();
+  await callApi(gateway, "publish", { channel: "chat:1", data: { text: "0" } });
+  await eventually("the first is shown", WITHIN_MS, () => shown.length === 1);
+  proxy.cut();
+  await eventually("the loss is seen", WITHIN_MS, () => client.state.name === "reconnecting");
+  for (let number = 1; number <= 450; number += 1)
+    await callApi(gateway, "publish", { channel: "chat:1", data: { text: String(number) } });
+  proxy.mend();
+  await eventually("the last is shown", WITHIN_MS, () => shown.includes("450"));
+  expect(shown).toEqual(Array.from({ length: 451 }, (_, number) => String(number)));
+});
+
 test("[SDK12] a final close code stops the client with its reason, and everything that waits is told", async () => {
   await using gateway = await startGateway({ config });
   const client = connect(gateway.url, { token: "no.token.atall" });
