@@ -1,4 +1,4 @@
-import { eventually, TestClient } from "@belay/testkit";
+import { callApi, eventually, TestClient } from "@belay/testkit";
 import { expect, test } from "vitest";
 import { askToMove, comings, connectSeen, move, presentIn, Publishing, startNodes } from "./moving-nodes.ts";
 
@@ -40,4 +40,24 @@ test("[HND1] [HND3] [HND4] [HND5] a client with four channels moves while others
     await using again = await TestClient.open(there.url);
     return (await again.call({ connect: { token: seen.token } })).error === undefined;
   });
+});
+
+test("[HND5] a client moves again, to a third node: still nobody sees it leave, until it does", async () => {
+  const [here, there, elsewhere] = await startNodes();
+  const seen = await connectSeen({ here, watchedFrom: elsewhere }, "ann", ["a", "kept:a"]);
+  await askToMove(here);
+  const second = await move(seen, there);
+  await askToMove(there);
+  const third = await move({ ...seen, client: second }, elsewhere);
+  expect(third.client).toBe(seen.client.client);
+  await second.wire.closed;
+  expect(await presentIn(elsewhere, "a")).toContain(third.client);
+  third.wire.socket.close(1000);
+  await eventually("gone from presence", 10_000, async () => !(await presentIn(here, "a")).includes(third.client));
+  // Whatever was announced comes before this.
+  for (const channel of ["a", "kept:a"]) {
+    await callApi(elsewhere, "publish", { channel, data: "the end" });
+    await seen.watcher.waitFor("the end", ({ push }) => push?.channel === channel && push.pub?.data === "the end");
+    expect(comings(seen, channel)).toBe(2);
+  }
 });

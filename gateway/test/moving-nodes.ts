@@ -26,7 +26,9 @@ export const MOVING_CONFIG: GatewayConfig = {
 };
 
 /** Gateways on one Redis, gone with the test. */
-export async function startNodes(options: GatewayTestOptions = {}): Promise<readonly [GatewayAccess, GatewayAccess]> {
+export async function startNodes(
+  options: GatewayTestOptions = {},
+): Promise<readonly [GatewayAccess, GatewayAccess, GatewayAccess]> {
   const redis = await startRedis();
   onTestFinished(() => redis[Symbol.asyncDispose]());
   const start = async (podUid: string): Promise<GatewayAccess> => {
@@ -34,7 +36,7 @@ export async function startNodes(options: GatewayTestOptions = {}): Promise<read
     onTestFinished(() => gateway[Symbol.asyncDispose]());
     return gateway;
   };
-  return Promise.all([start("pod-one"), start("pod-two")]);
+  return Promise.all([start("pod-one"), start("pod-two"), start("pod-three")]);
 }
 
 export function tokenOf({ hmacSecret }: GatewayAccess, user: string, claims: object = {}): Promise<string> {

@@ -282,3 +282,22 @@ async function traffic(client: Redis): Promise<{ readonly scripts: number; reado
   const reads = /total_reads_processed:(\d+)/.exec(await client.info("stats"))?.[1];
   return { scripts: Number(scripts ?? 0), reads: Number(reads) };
 }
+
+test("[RG25] a commit whose answer was lost together with the lease is still one: the entry is written under the lease of now", async () => {
+  const redis = await startRedis();
+  const [one, two] = [await openPod(redis.url, "one"), await openPod(redis.url, "two")];
+  const entry = { user: "ann", client: "c1" };
+  one.registry.add(entry);
+  await one.registry.flush(2_000);
+  const from = one.registry.transfers.ownership(entry);
+  if (from === undefined) throw new Error("the entry is not written");
+  expect(await two.registry.transfers.reserve(entry, from)).toBe(true);
+  expect(await two.registry.transfers.commit(entry, from)).toBe("taken");
+  const client = openClient(redis.url);
+  const [key = ""] = await client.keys("t:*}u:*");
+  const written = (await client.hget(key, "c1")) ?? "";
+  const [uid, term, ...rest] = written.split(" ");
+  await client.hset(key, "c1", [uid, Number(term) - 1, ...rest].join(" "));
+  expect(await two.registry.transfers.commit(entry, from)).toBe("taken");
+  expect(await client.hget(key, "c1")).toBe(written);
+});

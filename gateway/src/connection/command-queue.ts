@@ -42,6 +42,8 @@ export class CommandQueue {
     const frozen = this.#frozen ?? [];
     this.#frozen = undefined;
     for (const command of frozen) this.run(command);
+    // What ran at once is not tracked: nobody else would let the reading go on.
+    if (this.#underWay <= HIGH_WATER / 2) this.#press(false);
   }
 
   run(command: Command): void {

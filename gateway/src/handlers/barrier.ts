@@ -16,13 +16,20 @@ export const barrier: Handler<RpcCommand> = (connection, { id, data }, { clock }
   }
   const untilMs = clock.nowMs() + WAIT_MS;
   const { promise, resolve } = Promise.withResolvers<void>();
+  const behind: string[] = [];
+  let waiting = [...places];
   const look = (): void => {
-    const behind = channelsWith("behind", connection, places);
-    const isHopeless = behind.length === channelsWith("hopeless", connection, places).length;
-    if (!isHopeless && clock.nowMs() < untilMs) {
+    // Only what may still come is looked at again: a client can name far more than it is subscribed to.
+    waiting = waiting.filter(([channel, place]) => {
+      const state = stateOf(connection, channel, place);
+      if (state === "hopeless") behind.push(channel);
+      return state === "behind";
+    });
+    if (waiting.length > 0 && clock.nowMs() < untilMs) {
       setTimeout(look, LOOK_MS);
       return;
     }
+    behind.push(...waiting.map(([channel]) => channel));
     const answer = behind.length === 0 ? {} : { behind };
     connection.reply({ kind: "rpc", id, data: Buffer.from(JSON.stringify(answer)) });
     resolve();
@@ -32,17 +39,6 @@ export const barrier: Handler<RpcCommand> = (connection, { id, data }, { clock }
 };
 
 /** `hopeless`: waiting brings nothing. */
-function channelsWith(
-  state: "behind" | "hopeless",
-  connection: ClientConnection,
-  places: ReadonlyMap<string, StreamPosition>,
-): readonly string[] {
-  return [...places].flatMap(([channel, place]) => {
-    const found = stateOf(connection, channel, place);
-    return found === state || (state === "behind" && found === "hopeless") ? [channel] : [];
-  });
-}
-
 function stateOf(
   connection: ClientConnection,
   channel: string,

@@ -29,8 +29,7 @@ export const connect: Handler<ConnectCommand> = (connection, command, services) 
 };
 
 function turnAway(connection: ClientConnection, { id, belay }: ConnectCommand, services: Services): undefined {
-  const ms = services.admission.comeBackMs();
-  if (belay?.window === true) connection.push({ kind: "window", ms });
+  if (belay?.window === true) connection.push({ kind: "window", ms: services.admission.comeBackMs() });
   connection.refuse(id, ERROR.tooManyRequests);
 }
 

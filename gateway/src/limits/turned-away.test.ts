@@ -14,3 +14,10 @@ test("[WIN3] those who have been admitted meanwhile are not counted", () => {
   expect(away.add(5_000, 10)).toBe(10_200);
   expect(away.add(60_000, 10)).toBe(500);
 });
+
+test("[WIN3] a flood is forgotten within the longest time", () => {
+  const away = new TurnedAway();
+  for (let n = 0; n < 100_000; n++) away.add(0, 10);
+  expect(away.add(0, 10)).toBe(120_000);
+  expect(away.add(61_000, 10)).toBe(500);
+});

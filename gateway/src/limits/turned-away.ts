@@ -16,7 +16,9 @@ export class TurnedAway {
   /** One more. Milliseconds, of which it is to wait for a random part. */
   add(nowMs: number, admittedPerSecond: number): number {
     const admitted = ((nowMs - this.#countedMs) / 1000) * admittedPerSecond;
-    this.#waiting = Math.max(0, this.#waiting - admitted) + 1;
+    // No more than the longest time stands for: a flood must not be remembered for hours.
+    const most = (MAX_MS / 1000 / SPREAD) * admittedPerSecond;
+    this.#waiting = Math.min(Math.max(0, this.#waiting - admitted) + 1, Math.max(1, most));
     this.#countedMs = nowMs;
     const ms = Math.ceil((SPREAD * this.#waiting * 1000) / admittedPerSecond);
     return Math.min(MAX_MS, Math.max(MIN_MS, ms));

@@ -171,8 +171,15 @@ return 1
 export const COMMIT_ENTRY_SCRIPT: RedisScript = redisScript(`
 local entry = redis.call('HGET', KEYS[1], ARGV[1])
 local from = ARGV[2] .. ' ' .. ARGV[3] .. ' ' .. ARGV[4] .. ' '
-local own = ARGV[5] .. ' ' .. ARGV[6] .. ' ' .. string.format('%.0f', ARGV[4] + 1) .. ' '
+local generation = string.format('%.0f', ARGV[4] + 1)
+local own = ARGV[5] .. ' ' .. ARGV[6] .. ' ' .. generation .. ' '
 if entry and string.sub(entry, 1, #own) == own then return 1 end
+-- Made before, under a lease that has ended since.
+local uid, _, made, since = string.match(entry or '', '^(%S+) (%d+) (%d+) %S+ (%S+)$')
+if uid == ARGV[5] and made == generation then
+  redis.call('HSET', KEYS[1], ARGV[1], own .. '- ' .. since)
+  return 1
+end
 local reserved = from .. ARGV[5] .. ':' .. ARGV[6] .. ' '
 if entry and string.sub(entry, 1, #reserved) ~= reserved then return 0 end
 if not entry and ARGV[7] == '0' then return 2 end

@@ -101,7 +101,8 @@ export class Arriving implements Coming {
     this.#snapshot = decodeSnapshot(told?.snapshot);
     if (this.#snapshot !== undefined) services.takeovers.know(takeover, entryOf(this.#snapshot));
     const kind = this.#snapshot?.isResumed === true ? "resume" : "handover";
-    const refused = told === undefined ? "silent" : "refused";
+    // A snapshot that cannot be read was given all the same: the other pod must not wait for it to be used.
+    const refused = told !== undefined && told.snapshot === undefined ? "refused" : "silent";
     this.#step({ kind: "answered", snapshot: this.#snapshot === undefined ? refused : kind });
     return this.#outcome.promise;
   }
@@ -118,16 +119,17 @@ export class Arriving implements Coming {
     // Nobody else knows of the client yet.
     if (this.isOwner && !this.#isAccepted && this.#snapshot !== undefined)
       this.#parts.services.registry.remove(entryOf(this.#snapshot));
-    // Orders may still be on their way from the other pod.
-    setTimeout(() => this.#parts.services.takeovers.forget(this.#parts.takeover), FORGET_MS).unref();
+    this.#forgetLater();
   }
 
   async #ask(): Promise<{ readonly snapshot?: unknown } | undefined> {
     const { services, podUid, continued, takeover } = this.#parts;
-    const { bus, clock, takeovers } = services;
+    const { bus, clock, takeovers, registry } = services;
     const { session, secret } = continued;
     if (takeovers.silentPods.isSilent(podUid, clock.nowMs())) return {};
     try {
+      // Anybody can make up a session: nothing is sent to a pod that there is not.
+      if (!(await registry.isLive(podUid))) return {};
       const told = await bus.ask(podUid, TAKEOVER, { session, secret, takeover }, ANSWER_MS);
       takeovers.silentPods.note(podUid, told !== undefined, clock.nowMs());
       return answer.safeParse(told).data;
@@ -142,13 +144,24 @@ export class Arriving implements Coming {
     const { state, effects } = arrive(before, event);
     this.#state = state;
     if (state.state === "over" && before.state !== "over") this.#fail(before);
-    if (state.state === "owned" && this.#snapshot !== undefined) this.#parts.steps.adopt(this.#snapshot);
+    if (state.state === "owned" && before.state !== "owned") this.#own();
     for (const effect of effects) this.#work = this.#work.then(() => this.#do(effect)).catch(this.#onFault);
   }
 
   readonly #onFault = (error: unknown): void => {
     this.#parts.services.log.error({ err: error }, "a connection could not be continued");
   };
+
+  /** Once: what the client leaves behind when it goes on from here is not this pod's any more. */
+  #own(): void {
+    if (this.#snapshot !== undefined) this.#parts.steps.adopt(this.#snapshot);
+    this.#forgetLater();
+  }
+
+  /** Orders may still be on their way from the other pod. */
+  #forgetLater(): void {
+    setTimeout(() => this.#parts.services.takeovers.forget(this.#parts.takeover), FORGET_MS).unref();
+  }
 
   /** Nobody waits any more for what never comes. */
   #fail(before: Arrival): void {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { CLOSE } from "@belay/protocol";
 import type { ClientConnection, Services } from "../handlers/services.ts";
 import type { Ownership, RegistryEntry } from "../registry/registry.ts";
@@ -24,6 +25,8 @@ const RETRY_MS = 1_000;
 const LINGER_MS = 5_000;
 /** Orders that were sent before the registry told of the new owner come within this time. */
 const TOMBSTONE_MS = 30_000;
+/** Longest wait for subscriptions that are being opened: less than the other pod waits for the answer. */
+const SETTLE_MS = 1_500;
 /** Longest wait for the registry's entry to be written. */
 const WRITTEN_MS = 1_000;
 
@@ -130,7 +133,7 @@ export class Departing implements Leaving {
     if (!this.#isTakenBy(taker)) return undefined;
     this.#taking = { taker, from };
     for (const order of this.#orders) this.#forward(order);
-    await this.#whenSettled();
+    if (!(await this.#isSettled())) this.#step({ kind: "aborted", takeover: taker.takeover });
     return this.#isTakenBy(taker) ? this.#snapshot(from) : undefined;
   }
 
@@ -156,7 +159,8 @@ export class Departing implements Leaving {
   }
 
   end(how: SocketEnd): boolean {
-    this.#identity = this.#parts.connection.identity;
+    // Once it is closed the connection has none any more.
+    this.#identity ??= this.#parts.connection.identity;
     const mayResume = this.#identity !== undefined && this.#parts.resumeMs() > 0;
     this.#step({ kind: "ended", how, mayResume });
     return this.#state.state !== "ended";
@@ -191,11 +195,13 @@ export class Departing implements Leaving {
     return this.#state.state === "taken" && this.#state.takeover === takeover;
   }
 
-  /** What is being opened is told to the client here first. */
-  async #whenSettled(): Promise<void> {
+  /** What is being opened is told to the client here first. False where that takes longer than the other pod waits. */
+  async #isSettled(): Promise<boolean> {
     const { connection } = this.#parts;
     const opening = [...connection.subscriptions.values()].filter(({ state }) => state === "opening");
-    await Promise.all(opening.map(({ channel }) => connection.runForChannel(channel, () => undefined)));
+    if (opening.length === 0) return true;
+    const opened = Promise.all(opening.map(({ channel }) => connection.runForChannel(channel, () => undefined)));
+    return Promise.race([opened.then(() => true), delay(SETTLE_MS, false, { ref: false })]);
   }
 
   #snapshot(from: Ownership): Snapshot | undefined {
@@ -254,10 +260,13 @@ export class Departing implements Leaving {
   }
 
   async #reclaim(): Promise<void> {
-    const { transfers } = this.#parts.services.registry;
+    const { registry } = this.#parts.services;
     const outcomes = { kept: "mine", lost: "another's", gone: "gone" } as const;
     try {
-      const kept = this.#taking === undefined ? "kept" : await transfers.reclaim(this.entry, this.#taking.from);
+      const kept =
+        this.#taking === undefined ? "kept" : await registry.transfers.reclaim(this.entry, this.#taking.from);
+      // It ended meanwhile, and what was removed has been written again.
+      if (kept === "kept" && this.#state.state === "ended") registry.remove(this.entry);
       this.#step({ kind: "reclaimed", outcome: outcomes[kept] });
     } catch {
       // Redis is away: asked again until it is known.

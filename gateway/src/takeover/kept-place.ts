@@ -8,10 +8,14 @@ export interface KeptPlace {
   readonly subscriptions: readonly SubscriptionSnapshot[];
 }
 
+type WithSubscriptions = Pick<ClientConnection, "subscriptions">;
+
 /** Takes the place off the connection: whatever closes its subscriptions now removes nothing and tells nobody. */
-export function takePlace(connection: ClientConnection, identity: Identity): KeptPlace {
+export function takePlace(connection: WithSubscriptions, identity: Identity): KeptPlace {
   const place = readPlace(connection, identity);
   for (const subscription of connection.subscriptions.values()) {
+    // One that is being opened is not in the place: its end removes what it has.
+    if (subscription.state !== "active") continue;
     subscription.presentAs = undefined;
     subscription.announcedInfo = undefined;
   }
@@ -19,7 +23,7 @@ export function takePlace(connection: ClientConnection, identity: Identity): Kep
 }
 
 /** Only what the client was told of: what is being opened it asks for again. */
-export function readPlace({ subscriptions }: ClientConnection, identity: Identity): KeptPlace {
+export function readPlace({ subscriptions }: WithSubscriptions, identity: Identity): KeptPlace {
   const active = [...subscriptions.values()].filter(({ state }) => state === "active");
   return { identity, subscriptions: active.map((subscription) => subscriptionSnapshot(subscription)) };
 }

@@ -15,9 +15,13 @@ export function newSession(podUid: string, randomBytes: RandomBytes): string {
   return `${podUid}.${newSecret(randomBytes)}`;
 }
 
+/** How the bus names all pods at once: no pod is called so. */
+const EVERYBODY = "all";
+
 /** Undefined for a name that no pod gave. */
 export function podOfSession(session: string): string | undefined {
-  return /^([^\s:]{1,200})\.[\w-]+$/.exec(session)?.[1];
+  const podUid = /^([^\s:]{1,200})\.[\w-]+$/.exec(session)?.[1];
+  return podUid === EVERYBODY ? undefined : podUid;
 }
 
 /** Takes equally long however much of it is right. */
