@@ -125,6 +125,7 @@ class GatewayApp implements Gateway {
       revocations,
       connectionsOf: (user) => hub.clientsOf(user),
       connections: () => this.#table.open,
+      awayOf: (user) => takeovers.awayOf(user),
     });
   }
 

@@ -98,6 +98,15 @@ test("[HND6] what the server was asked while the socket was lost is done where t
   expect((await comeBack(there, gone)).granted?.moved).toBeUndefined();
 });
 
+test("[HND6] a token that is revoked while its socket is lost ends what is kept", async () => {
+  const [here, there] = await startNodes();
+  const seen = await connectSeen({ here, watchedFrom: there }, "ann", ["a"]);
+  await lose(seen);
+  await callApi(there, "revoke", { user: "ann" });
+  await eventually("others see it go", 10_000, () => comings(seen, "a") === 2);
+  await eventually("gone from presence", 10_000, async () => (await presentIn(there, "a")).length === 1);
+});
+
 test("[HND1] who only listens, or does not ask, is granted nothing", async () => {
   await using gateway = await startGateway({ config: MOVING_CONFIG });
   await using plain = await TestClient.open(gateway.url);

@@ -83,6 +83,8 @@ export interface ClientConnection extends HubClient {
 /** A client without a socket here that may come back, or that another node has by now. */
 export interface AwayClient {
   readonly entry: RegistryEntry;
+  /** Absent of one that is only coming. */
+  readonly identity?: Identity | undefined;
   /** Its place is kept here. */
   readonly isKept: boolean;
   keep(order: KeptOrder): boolean;
@@ -101,7 +103,8 @@ export interface Takeovers {
   };
   /** The client may leave, and come back, from now on. */
   grant(connection: ClientConnection, services: Services): void;
-  awayOf(user: string): readonly AwayClient[];
+  /** Of all users where none is named. */
+  awayOf(user: string | undefined): readonly AwayClient[];
   /** Orders may be forwarded for a connection that comes under this name. */
   expect(takeover: string, connection: ClientConnection): void;
   /** Whose it is. */

@@ -107,8 +107,12 @@ export class Departing implements Leaving {
   }
 
   get entry(): RegistryEntry {
-    const { user = "", client = "" } = this.#parts.connection.identity ?? this.#identity ?? {};
+    const { user = "", client = "" } = this.identity ?? {};
     return { user, client };
+  }
+
+  get identity(): Identity | undefined {
+    return this.#parts.connection.identity ?? this.#identity;
   }
 
   offer(): SessionOffer | undefined {

@@ -93,9 +93,9 @@ export class NodeTakeovers implements Takeovers {
     connection.handover = departing;
   }
 
-  awayOf(user: string): readonly AwayClient[] {
+  awayOf(user: string | undefined): readonly AwayClient[] {
     const coming = [...this.#coming.values()].flatMap((each) => awayClient(each) ?? []);
-    return [...this.#away, ...coming].filter(({ entry }) => entry.user === user);
+    return [...this.#away, ...coming].filter(({ entry }) => user === undefined || entry.user === user);
   }
 
   expect(takeover: string, connection: ClientConnection): void {
