@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { Agent, get, type IncomingMessage } from "node:http";
+import { connect } from "node:net";
 import type { DrainStatus, LoadReport } from "@belay/protocol/control";
 import {
   callApi,
@@ -10,7 +11,7 @@ import {
   startGatewayProcess,
   TestClient,
 } from "@belay/testkit";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 
 const status = async (gateway: GatewayAccess): Promise<DrainStatus> =>
   (await (await callControl(gateway, "/drain")).json()) as DrainStatus;
@@ -229,6 +230,29 @@ test("[DRN7] a drain request cuts no request that is on its way", async () => {
   const request = { term: 1, deadlineSeconds: 60, ratePerSecond: 1, reason: "rollout" };
   await Promise.all([callControl(gateway, "/drain", request), askAll(), askAll()]);
   await eventually("the idle connections are gone", 10_000, () => agent.idleConnections === 0);
+});
+
+test("[DRN7] a request that comes before its connection is ended for want of one is answered, however late the event loop is", async () => {
+  await using gateway = await startGateway();
+  const { port, hostname } = new URL(gateway.httpUrl);
+  const socket = connect(Number(port), hostname);
+  onTestFinished(() => void socket.destroy());
+  let answers = "";
+  socket.setEncoding("utf8").on("data", (text: string) => (answers += text));
+  const ask = (): boolean => socket.write(`GET /healthz HTTP/1.1\r\nHost: ${hostname}\r\n\r\n`);
+  ask();
+  await eventually("an answer", 5_000, () => answers.includes("200 OK"));
+  answers = "";
+  const endMs = performance.now() + 1_400;
+  await callControl(gateway, "/drain", { term: 1, deadlineSeconds: 60, ratePerSecond: 1, reason: "rollout" });
+  await eventually("most of two seconds", 5_000, () => performance.now() >= endMs);
+  // Behind reading and before timers: the request has been sent, and the gateway, in this process, is late.
+  await new Promise((resolve) => setImmediate(resolve));
+  ask();
+  const lateMs = performance.now() + 1_200;
+  while (performance.now() < lateMs);
+  await eventually("an answer, or an end", 5_000, () => answers !== "" || socket.closed);
+  expect(answers).toContain("200 OK");
 });
 
 /** Keeps its connections open, as callers of the server API do. */

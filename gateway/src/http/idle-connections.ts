@@ -23,7 +23,12 @@ export class IdleConnections {
    * answer; on one in steady use that would be likely, and its next answer ends it anyway.
    */
   endUnusedAfter(idleMs: number): void {
-    // The server takes this back with the next request.
-    for (const socket of this.#sockets) socket.setTimeout(idleMs);
+    const seen = [...this.#sockets].map((socket) => [socket, socket.bytesRead] as const);
+    setTimeout(() => {
+      // Timers come before what has been received: an event loop that is late reads that first.
+      setImmediate(() => {
+        for (const [socket, bytesRead] of seen) if (socket.bytesRead === bytesRead) socket.destroy();
+      });
+    }, idleMs).unref();
   }
 }
