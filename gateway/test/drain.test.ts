@@ -255,6 +255,26 @@ test("[DRN7] a request that comes before its connection is ended for want of one
   expect(answers).toContain("200 OK");
 });
 
+test("[DRN7] a WebSocket on a connection that has served requests is no idle connection", async () => {
+  await using gateway = await startGateway();
+  const { port, hostname } = new URL(gateway.httpUrl);
+  const socket = connect(Number(port), hostname);
+  onTestFinished(() => void socket.destroy());
+  let answers = "";
+  socket.setEncoding("latin1").on("data", (text: string) => (answers += text));
+  socket.write(`GET /healthz HTTP/1.1\r\nHost: ${hostname}\r\n\r\n`);
+  await eventually("an answer", 5_000, () => answers.includes("200 OK"));
+  const upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13";
+  const key = "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==";
+  socket.write(`GET /connection/websocket HTTP/1.1\r\nHost: ${hostname}\r\n${upgrade}\r\n${key}\r\n\r\n`);
+  await eventually("a WebSocket", 5_000, () => answers.includes("101 Switching"));
+  const request = { term: 1, deadlineSeconds: 60, ratePerSecond: 0.001, reason: "rollout" };
+  await callControl(gateway, "/drain", request);
+  const endMs = performance.now() + 3_000;
+  await eventually("the time of idle connections", 10_000, () => performance.now() > endMs);
+  expect(socket.destroyed).toBe(false);
+});
+
 /** Keeps its connections open, as callers of the server API do. */
 class IdleAgent extends Agent implements Disposable {
   constructor() {

@@ -60,6 +60,7 @@ export function createHttpServer(options: HttpServerOptions): Server {
   );
   server.on("clientError", onClientError);
   server.on("upgrade", (request, stream, head) => {
+    options.idle?.forget(stream);
     if (onUpgrade === undefined) stream.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
     else onUpgrade(request, stream, head);
   });

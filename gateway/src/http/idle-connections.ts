@@ -1,9 +1,10 @@
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 
 /** Connections of an HTTP server that have been answered and wait for their next request. */
 export class IdleConnections {
-  readonly #sockets = new Set<Socket>();
+  readonly #sockets = new Map<Duplex, Socket>();
   readonly #known = new WeakSet<Socket>();
 
   /** A request has come. */
@@ -14,8 +15,13 @@ export class IdleConnections {
     if (!this.#known.has(socket)) socket.once("close", () => this.#sockets.delete(socket));
     this.#known.add(socket);
     response.once("close", () => {
-      if (!socket.destroyed) this.#sockets.add(socket);
+      if (!socket.destroyed) this.#sockets.set(socket, socket);
     });
+  }
+
+  /** A connection that served requests has become another's: some clients open WebSockets on those that they keep. */
+  forget(stream: Duplex): void {
+    this.#sockets.delete(stream);
   }
 
   /**
@@ -23,11 +29,12 @@ export class IdleConnections {
    * answer; on one in steady use that would be likely, and its next answer ends it anyway.
    */
   endUnusedAfter(idleMs: number): void {
-    const seen = [...this.#sockets].map((socket) => [socket, socket.bytesRead] as const);
+    const seen = [...this.#sockets.values()].map((socket) => [socket, socket.bytesRead] as const);
     setTimeout(() => {
       // Timers come before what has been received: an event loop that is late reads that first.
       setImmediate(() => {
-        for (const [socket, bytesRead] of seen) if (socket.bytesRead === bytesRead) socket.destroy();
+        for (const [socket, bytesRead] of seen)
+          if (this.#sockets.has(socket) && socket.bytesRead === bytesRead) socket.destroy();
       });
     }, idleMs).unref();
   }
