@@ -17,7 +17,7 @@ const PER_USER = 5;
 const namespaces = [{ name: "kept", history: { size: 10_000, ttlSeconds: 300 } }];
 
 /** Where the clients are let in; each attempt to open a WebSocket is noted. */
-export class Entrance {
+class Entrance {
   readonly attemptsMs: number[] = [];
   #url: string;
 
