@@ -105,6 +105,7 @@ test("[HND6] a token that is revoked while its socket is lost ends what is kept"
   await callApi(there, "revoke", { user: "ann" });
   await eventually("others see it go", 10_000, () => comings(seen, "a") === 2);
   await eventually("gone from presence", 10_000, async () => (await presentIn(there, "a")).length === 1);
+  expect(await presentIn(there, "a")).not.toContain(seen.client.client);
 });
 
 test("[HND1] who only listens, or does not ask, is granted nothing", async () => {
