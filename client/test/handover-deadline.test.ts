@@ -13,6 +13,7 @@ interface Drained {
   readonly moved: number;
   readonly closed: number;
   readonly forced: number;
+  readonly left: number;
 }
 
 async function statusOf({ victim }: Pair): Promise<Drained> {
@@ -36,10 +37,11 @@ test("[DRN2] [DRN11] the deadline comes when half have moved, ForceClose: the re
   await eventually("nobody is left", 60_000, async () => (await statusOf(one)).remaining === 0);
   await eventually("all are back", 60_000, () => areSubscribed(one.readers));
   await checkShown(one.readers, await stop());
-  const { moved, forced } = await statusOf(one);
+  const { moved, forced, left } = await statusOf(one);
   expect(moved).toBeGreaterThan(0);
   expect(forced).toBeGreaterThan(0);
-  expect(moved + forced).toBe(CLIENTS);
+  // One whose close came as it was going left by itself.
+  expect(moved + forced + left).toBe(CLIENTS);
 }, 120_000);
 
 test("[DRN2] [DRN11] the same with Wait: nobody is closed, everybody moves, later", async () => {
