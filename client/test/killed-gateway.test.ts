@@ -38,6 +38,5 @@ test("[LIM21] a client that is back before its killed gateway's lease has ended 
   const { atMs, tookMs } = await killed(one);
   const attempts = one.entrance.attemptsMs.filter((attemptMs) => attemptMs > atMs);
   console.log(`100 clients of users at their limit back in ${tookMs} ms with ${attempts.length} attempts`);
-  // A busy machine may cost one or the other a second attempt; who is refused needs one each time.
-  expect(attempts.length).toBeLessThan(130);
+  expect(one.readers.flatMap(({ refusals }) => refusals)).toEqual([]);
 }, 120_000);

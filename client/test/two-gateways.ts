@@ -10,7 +10,7 @@ import {
 } from "@belay/testkit";
 import { SignJWT } from "jose";
 import { expect, onTestFinished } from "vitest";
-import { type Client, createClient } from "../src/index.ts";
+import { type Client, createClient, type TraceEvent } from "../src/index.ts";
 
 const CHANNELS = Array.from({ length: 20 }, (_, n) => `kept:${n}`);
 const PER_USER = 5;
@@ -55,16 +55,22 @@ export interface Reader {
   readonly channel: string;
   readonly ids: number[];
   readonly problems: string[];
+  /** Codes with which connect was refused. */
+  readonly refusals: number[];
 }
 
 async function readerOf(gateway: GatewayAccess, entrance: Entrance, index: number): Promise<Reader> {
   const token = await new SignJWT({ sub: `user-${Math.floor(index / PER_USER)}` })
     .setProtectedHeader({ alg: "HS256" })
     .sign(new TextEncoder().encode(gateway.hmacSecret));
-  const client = createClient({ endpoint: gateway.url, token, environment: entrance.environment });
+  const refusals: number[] = [];
+  const trace = (event: TraceEvent): void => {
+    if (event.type === "refused") refusals.push(event.error.code);
+  };
+  const client = createClient({ endpoint: gateway.url, token, environment: entrance.environment, trace });
   onTestFinished(() => client.disconnect());
   const channel = CHANNELS[index % CHANNELS.length] ?? "";
-  const reader: Reader = { client, channel, ids: [], problems: [] };
+  const reader: Reader = { client, channel, ids: [], problems: [], refusals };
   const subscription = client.channel(channel);
   subscription.on("publication", ({ data }) => reader.ids.push(data as number));
   subscription.on("reset", ({ reason }) => reader.problems.push(`reset: ${reason}`));
