@@ -59,14 +59,14 @@ test("[RG21] of two pods that hold one client the newer lease wins; the older on
   const redis = await startRedis();
   const [older, newer] = [await openPod(redis.url, "older"), await openPod(redis.url, "newer")];
   const entry = { user: "ann", client: "c1" };
-  older.registry.add(entry);
+  void older.registry.add(entry);
   await older.registry.flush(5_000);
-  newer.registry.add(entry);
+  void newer.registry.add(entry);
   await newer.registry.flush(5_000);
   const winner = newer.registry.lease;
   expect(newer.takenOver).toEqual([[{ ...entry, winner }, "older"]]);
   older.registry.remove(entry);
-  older.registry.add(entry);
+  void older.registry.add(entry);
   await older.registry.flush(5_000);
   expect(older.superseded.map(({ user, client }) => ({ user, client }))).toEqual([entry]);
   older.registry.remove(entry);

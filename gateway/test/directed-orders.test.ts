@@ -4,6 +4,7 @@ import {
   type RunningGateway,
   startGateway,
   startRedis,
+  TcpProxy,
   type TestClient as Client,
   TestClient,
 } from "@belay/testkit";
@@ -180,3 +181,32 @@ test("[RG19] while Redis may evict single keys orders are told to all", async ()
   await client.config("SET", "maxmemory-policy", "noeviction");
   await eventually("only owners are told", 10_000, async () => !(await order()));
 }, 40_000);
+
+test("[API14] an order reaches a connection from the moment on at which its client knows that it is connected", async () => {
+  const redis = await startRedis();
+  const proxy = await TcpProxy.start(redis.port);
+  const [a, b] = await Promise.all(
+    [redis.url, `redis://127.0.0.1:${proxy.port}`].map((redisUrl, index) =>
+      startGateway({ redisUrl, podUid: `pod-${index}`, leaseTiming: LEASE }),
+    ),
+  );
+  if (a === undefined || b === undefined) return;
+  for (const gateway of [a, b]) onTestFinished(() => gateway[Symbol.asyncDispose]());
+  const heard: string[] = [];
+  const listener = new Redis(redis.url);
+  onTestFinished(() => listener.disconnect());
+  listener.on("smessage", (_channel: string, text: string) => heard.push((JSON.parse(text) as { kind: string }).kind));
+  await listener.ssubscribe("test:{L}:nodes");
+  await eventually("only owners are told", 15_000, async () => {
+    heard.length = 0;
+    await callApi(a, "disconnect", { user: "nobody" });
+    await listener.ping();
+    return heard.length === 0;
+  });
+  proxy.delay(150);
+  const ann = await connectAs(b, "ann");
+  await callApi(a, "disconnect", { user: "ann" });
+  expect((await ann.closed).code).toBe(3503);
+  await listener.ping();
+  expect(heard).toEqual([]);
+}, 30_000);

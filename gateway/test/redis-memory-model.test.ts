@@ -136,7 +136,10 @@ test("[KEY6] connections and inboxes take what the memory model says", async () 
   await registry.start();
   const connections = await measured(admin, async () => {
     for (let index = 0; index < 10_000; index += 1)
-      registry.add({ user: `user-${index}`, client: `0199a5c1-7d1b-7000-8000-${String(index).padStart(12, "0")}` });
+      void registry.add({
+        user: `user-${index}`,
+        client: `0199a5c1-7d1b-7000-8000-${String(index).padStart(12, "0")}`,
+      });
     await registry.flush(10_000);
   });
   expect(againstModel(connections, [["connection", 10_000]])).toSatisfy(isNear);

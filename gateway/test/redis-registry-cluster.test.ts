@@ -56,7 +56,8 @@ test("[RG24] a server of a cluster, not the one that pods beat on, loses its ent
   const cluster = await startRedisCluster();
   const pods = [await openPod(cluster, "pod-a"), await openPod(cluster, "pod-b")] as const;
   for (const { podUid, registry } of pods)
-    for (const user of USERS) if (podsWith(user).includes(podUid)) registry.add({ user, client: `${podUid}-${user}` });
+    for (const user of USERS)
+      if (podsWith(user).includes(podUid)) void registry.add({ user, client: `${podUid}-${user}` });
   await eventually("all are found", 10_000, () => areAllFound(pods[0]));
   const { server, user } = await otherServer(cluster);
   await eventually("orders go to owners", 10_000, async () => {
@@ -82,7 +83,7 @@ test("[RG24] slots that move cost no lease", async () => {
   const cluster = await startRedisCluster();
   const added = await cluster.addMaster();
   const pod = await openPod(cluster, "pod-a");
-  for (const user of USERS) pod.registry.add({ user, client: `pod-a-${user}` });
+  for (const user of USERS) void pod.registry.add({ user, client: `pod-a-${user}` });
   const isFound = async (user: string): Promise<boolean> => (await pod.registry.owners(user)).length === 1;
   await eventually("found", 10_000, async () => (await Promise.all(USERS.map(isFound))).every(Boolean));
   const leases = pod.leases();

@@ -13,6 +13,6 @@ const registry = openRedisRegistry({
 });
 await registry.start();
 for (let index = 0; index < Number(count); index += 1)
-  registry.add({ user: `user-${index % 100}`, client: `${podUid}-${index}` });
+  void registry.add({ user: `user-${index % 100}`, client: `${podUid}-${index}` });
 await registry.flush(5_000);
 console.log("registered");

@@ -57,7 +57,7 @@ async function owningPods(client: Redis): Promise<ReadonlyMap<string, number>> {
 
 function addMany({ registry }: Pod, podUid: string, count: number): void {
   for (let index = 0; index < count; index += 1)
-    registry.add({ user: `user-${index % 100}`, client: `${podUid}-${index}` });
+    void registry.add({ user: `user-${index % 100}`, client: `${podUid}-${index}` });
 }
 
 async function startPodProcess(url: string, podUid: string, count: number): Promise<ChildProcess> {
@@ -78,7 +78,7 @@ test("[RG7] the keys in Redis are as documented, and a pod that closes leaves no
   const redis = await startRedis();
   const client = openClient(redis.url);
   const pod = await openPod(redis.url, "pod-a");
-  pod.registry.add({ user: "ann", client: "c1" });
+  void pod.registry.add({ user: "ann", client: "c1" });
   await pod.registry.flush(2_000);
   const row = (await client.hget("t:{L}:pods", "pod-a")) ?? "";
   expect(row).toMatch(/^\d{13} \d{13} r$/);
@@ -148,7 +148,7 @@ test("[RG9] a container that starts again in the same pod takes a new term, and 
   const child = await startPodProcess(redis.url, "same", 200);
   child.kill("SIGKILL");
   const pod = await openPod(redis.url, "same", { timing: NEVER_DEAD });
-  pod.registry.add({ user: "user-1", client: "new" });
+  void pod.registry.add({ user: "user-1", client: "new" });
   await eventually("only the new entry", 3_000, async () => (await owningPods(client)).get("same") === 1);
   await eventually("reported", 3_000, () => pod.swept.length > 0);
   expect(pod.swept.map(({ podUid, entries }) => [podUid, entries])).toEqual([["same", 200]]);
@@ -163,7 +163,7 @@ test("[RG10] Redis comes back empty: everything that is still held is written ag
   await Promise.all(pods.map((pod) => pod.registry.flush(2_000)));
   await redis.kill();
   pods[0].registry.remove({ user: "user-0", client: "pod-a-0" });
-  pods[1].registry.add({ user: "late", client: "pod-b-late" });
+  void pods[1].registry.add({ user: "late", client: "pod-b-late" });
   await redis.start();
   await eventually("all again", 5_000, async () => {
     const owning = await owningPods(client);
@@ -222,7 +222,7 @@ test("[RG12] a pod that is cut off is swept; it knows, and when it comes back it
   await eventually("swept", 5_000, async () => !(await owningPods(client)).has("island"));
   await eventually("the island knows", 2_000, () => !pod.registry.leaseHeld);
   await expect(pod.registry.owners("user-1")).rejects.toThrow("Redis");
-  pod.registry.add({ user: "user-1", client: "island-new" });
+  void pod.registry.add({ user: "user-1", client: "island-new" });
   proxy.mend();
   await eventually("all again", 5_000, async () => (await owningPods(client)).get("island") === 1_501);
   expect(pod.registry.leaseHeld).toBe(true);
@@ -287,7 +287,7 @@ test("[RG25] a commit whose answer was lost together with the lease is still one
   const redis = await startRedis();
   const [one, two] = [await openPod(redis.url, "one"), await openPod(redis.url, "two")];
   const entry = { user: "ann", client: "c1" };
-  one.registry.add(entry);
+  void one.registry.add(entry);
   await one.registry.flush(2_000);
   const from = one.registry.transfers.ownership(entry);
   if (from === undefined) throw new Error("the entry is not written");

@@ -40,29 +40,26 @@ export function registryContract({ name, nodes, openMedium }: RegistrySubject): 
       await medium[Symbol.asyncDispose]();
     });
 
-    test("[RG1] an entry is found from every node soon after it was added, under its own pod", async () => {
+    test("[RG1] an entry is found from every node once it was added, under its own pod", async () => {
       const user = fresh();
-      here.add({ user, client: "c1" });
-      const owners = await eventually("found", 1_000, async () => {
-        const found = await there.owners(user);
-        return found.length > 0 && found;
-      });
-      expect(owners).toEqual([{ client: "c1", podUid: "pod-here" }]);
-      expect(await here.owners(user)).toEqual(owners);
+      await here.add({ user, client: "c1" });
+      const owner = { client: "c1", podUid: "pod-here" };
+      expect(await there.owners(user)).toEqual([owner]);
+      expect(await here.owners(user)).toEqual([owner]);
     });
 
     test("[RG2] flush resolves when everything queued is written", async () => {
       const user = fresh();
       const added = Array.from({ length: 300 }, (_, index) => `c${index}`);
-      for (const client of added) here.add({ user, client });
+      for (const client of added) void here.add({ user, client });
       await here.flush(5_000);
       expect(clients(await there.owners(user))).toEqual(added.toSorted());
     });
 
     test("[RG3] a removed entry is gone, the user's others stay; what was never added can be removed", async () => {
       const user = fresh();
-      here.add({ user, client: "stays" });
-      here.add({ user, client: "goes" });
+      void here.add({ user, client: "stays" });
+      void here.add({ user, client: "goes" });
       await here.flush(2_000);
       here.remove({ user, client: "goes" });
       here.remove({ user, client: "never" });
@@ -72,15 +69,15 @@ export function registryContract({ name, nodes, openMedium }: RegistrySubject): 
 
     test("[RG3] the last of add and remove in one turn counts", async () => {
       const user = fresh();
-      here.add({ user, client: "a" });
+      void here.add({ user, client: "a" });
       here.remove({ user, client: "a" });
-      here.add({ user, client: "b" });
+      void here.add({ user, client: "b" });
       here.remove({ user, client: "b" });
-      here.add({ user, client: "b" });
+      void here.add({ user, client: "b" });
       await here.flush(2_000);
       expect(clients(await there.owners(user))).toEqual(["b"]);
       here.remove({ user, client: "b" });
-      here.add({ user, client: "b" });
+      void here.add({ user, client: "b" });
       here.remove({ user, client: "b" });
       await here.flush(2_000);
       expect(await there.owners(user)).toEqual([]);
@@ -93,7 +90,7 @@ export function registryContract({ name, nodes, openMedium }: RegistrySubject): 
 
     test("[RG4] names pass as they are", async () => {
       for (const user of ["", "a}b{c", "{tag}u:x", "ü 👋", "a b\nc", "__proto__"]) {
-        here.add({ user, client: `client of ${user}` });
+        void here.add({ user, client: `client of ${user}` });
         await here.flush(2_000);
         expect(clients(await there.owners(user))).toEqual([`client of ${user}`]);
         here.remove({ user, client: `client of ${user}` });
@@ -106,7 +103,7 @@ export function registryContract({ name, nodes, openMedium }: RegistrySubject): 
       const guest = nodes === 1 ? here : medium.open("pod-guest", "r3");
       const user = fresh();
       if (guest !== here) await guest.start();
-      guest.add({ user, client: "c" });
+      void guest.add({ user, client: "c" });
       await guest.flush(2_000);
       expect(clients(await guest.owners(user))).toEqual(["c"]);
       await guest.close();
@@ -154,7 +151,7 @@ export function registryContract({ name, nodes, openMedium }: RegistrySubject): 
 
     const held = async (registry: Registry, client: string): Promise<{ entry: RegistryEntry; from: Ownership }> => {
       const entry = { user: fresh(), client };
-      registry.add(entry);
+      void registry.add(entry);
       await registry.flush(2_000);
       const from = registry.transfers.ownership(entry);
       if (from === undefined) throw new Error("the entry is not written");

@@ -10,6 +10,7 @@ export class TcpProxy implements AsyncDisposable {
   #swallowed = new WeakSet<Socket>();
   readonly #said = new WeakMap<Socket, string>();
   #isCut = false;
+  #delayMs = 0;
   #targetPort: number;
 
   private constructor(targetPort: number) {
@@ -42,6 +43,11 @@ export class TcpProxy implements AsyncDisposable {
     return count;
   }
 
+  /** From now on what clients say takes that long to reach the server. */
+  delay(delayMs: number): void {
+    this.#delayMs = delayMs;
+  }
+
   /** Ends every connection and refuses new ones. */
   cut(): void {
     this.#isCut = true;
@@ -72,7 +78,8 @@ export class TcpProxy implements AsyncDisposable {
       // The first bytes are enough to know who it is.
       const said = this.#said.get(client) ?? "";
       if (said.length < 1_000) this.#said.set(client, said + bytes.toString("latin1"));
-      server.write(bytes);
+      if (this.#delayMs === 0) server.write(bytes);
+      else setTimeout(() => server.write(bytes), this.#delayMs);
     });
     server.on("data", (bytes: Buffer) => {
       if (!this.#swallowed.has(client)) client.write(bytes);

@@ -171,7 +171,7 @@ export class Connection implements ClientConnection, SocketEvents {
     hub.addClient(this);
     admission.add(this.socket.remoteAddress);
     // Of one that comes from elsewhere the registry knows already.
-    if (this.arrival === undefined) registry.add({ user: identity.user, client: identity.client });
+    if (this.arrival === undefined) void registry.add({ user: identity.user, client: identity.client });
     this.#heartbeat.begin();
     this.#expiry.watchConnection(identity.expiresAt);
     const held = this.#held;

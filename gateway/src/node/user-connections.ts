@@ -13,7 +13,7 @@ interface ConnectionLimit {
 
 export interface UserConnectionsOptions {
   readonly limits: () => ConnectionLimit;
-  readonly registry: Pick<Registry, "claim" | "remove">;
+  readonly registry: Pick<Registry, "claim" | "add" | "remove">;
   readonly bus: NodeBus;
   readonly onRefused: () => void;
 }
@@ -44,12 +44,16 @@ export class UserConnections {
   }
 
   /**
-   * Takes a place for a client; false: the user has too many. Undefined where nobody counts. Without Redis everybody gets one.
-   * What is taken is given back by removing the registry's entry.
+   * Registers a client, before it is told that it is connected: from then on orders find it (API14). False: the user has too many.
+   * Undefined for one without a user: orders for those go to every pod. Without Redis everybody gets a place. What is taken is given
+   * back by removing the registry's entry.
    */
   claim(entry: RegistryEntry): Promise<boolean> | undefined {
     const { maxConnectionsPerUser } = this.#options.limits();
-    return entry.user === "" || maxConnectionsPerUser === 0 ? undefined : this.#claim(entry, maxConnectionsPerUser);
+    if (entry.user === "") return undefined;
+    return maxConnectionsPerUser === 0
+      ? this.#options.registry.add(entry).then(() => true)
+      : this.#claim(entry, maxConnectionsPerUser);
   }
 
   /** Gives the place back. */

@@ -29,10 +29,11 @@ export class MemoryRegistry implements Registry {
     return Promise.resolve();
   }
 
-  add({ user, client }: RegistryEntry): void {
+  add({ user, client }: RegistryEntry): Promise<void> {
     const clients = this.#users.get(user) ?? new Set<string>();
     clients.add(client);
     this.#users.set(user, clients);
+    return Promise.resolve();
   }
 
   remove({ user, client }: RegistryEntry): void {
@@ -44,8 +45,7 @@ export class MemoryRegistry implements Registry {
   claim({ user, client, limit, notCounted }: ClaimRequest): Promise<Claim> {
     const others = [...(this.#users.get(user) ?? [])].filter((one) => one !== client && !notCounted.includes(one));
     if (others.length < limit) {
-      this.add({ user, client });
-      return Promise.resolve({ isGranted: true });
+      return this.add({ user, client }).then(() => ({ isGranted: true }));
     }
     // In the order in which they came.
     const holders = others.map((one, sinceMs) => ({ client: one, podUid: this.#node.podUid, sinceMs }));

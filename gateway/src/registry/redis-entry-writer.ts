@@ -31,6 +31,8 @@ export class EntryWriter {
   readonly #held = new Map<string, Held>();
   readonly #toAdd = new Set<string>();
   readonly #toRemove = new Map<string, RegistryEntry>();
+  /** Who waits for the first write of an entry, by client. */
+  readonly #waiting = new Map<string, () => void>();
   #writing = false;
   #scheduled = false;
   #retryTimer: NodeJS.Timeout | undefined;
@@ -51,13 +53,15 @@ export class EntryWriter {
     return this.pending === 0 && !this.#writing;
   }
 
-  add({ user, client }: RegistryEntry): void {
+  /** Resolves when it is written, or cannot be for now. What is held already is not waited for. */
+  add({ user, client }: RegistryEntry): Promise<void> {
     const wasSent = this.#toRemove.delete(client);
     // What is held already is written or about to be.
-    if (this.#held.get(client)?.user === user) return;
+    if (this.#held.get(client)?.user === user) return Promise.resolve();
     this.#held.set(client, { user, client, generation: FIRST_GENERATION, sent: wasSent, isOld: false });
     this.#toAdd.add(client);
     this.schedule();
+    return new Promise((resolve) => this.#waiting.set(client, resolve));
   }
 
   /** What a claim or a transfer has written under a lease; without one, may have written. */
@@ -77,6 +81,7 @@ export class EntryWriter {
     this.#forgetOld(held);
     this.#held.delete(client);
     this.#toAdd.delete(client);
+    this.#resolve(client);
     if (held.sent) this.#toRemove.set(client, held);
     this.schedule();
   }
@@ -99,6 +104,7 @@ export class EntryWriter {
     this.#forgetOld(held);
     this.#held.delete(client);
     this.#toAdd.delete(client);
+    this.#resolve(client);
     this.schedule();
   }
 
@@ -144,6 +150,7 @@ export class EntryWriter {
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#retryTimer);
+    this.#resolveAll();
     this.#settle();
   }
 
@@ -184,6 +191,7 @@ export class EntryWriter {
       const outcomes = await writeEntries(commands, keys, lease, { added, removed });
       for (const [index, held] of added.entries()) {
         this.#forgetOld(held);
+        this.#resolve(held.client);
         const outcome = outcomes[index];
         if (outcome !== undefined) onContested(held, lease, outcome);
       }
@@ -215,8 +223,18 @@ export class EntryWriter {
   }
 
   #retryLater(): void {
+    this.#resolveAll();
     clearTimeout(this.#retryTimer);
     if (!this.#stopped) this.#retryTimer = setTimeout(() => this.schedule(), RETRY_MS);
+  }
+
+  #resolve(client: string): void {
+    this.#waiting.get(client)?.();
+    this.#waiting.delete(client);
+  }
+
+  #resolveAll(): void {
+    for (const client of this.#waiting.keys()) this.#resolve(client);
   }
 
   #settle(): void {

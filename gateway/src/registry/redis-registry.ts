@@ -151,8 +151,8 @@ class RedisRegistry implements Registry {
     await first;
   }
 
-  add(entry: RegistryEntry): void {
-    this.#writer.add(entry);
+  add(entry: RegistryEntry): Promise<void> {
+    return this.#writer.add(entry);
   }
 
   remove(entry: RegistryEntry): void {

@@ -100,8 +100,11 @@ export interface Registry {
   readonly transfers: Transfers;
   /** Begins to beat. Entries may be added before the first beat has succeeded; they are written when it has. */
   start(events?: RegistryEvents): Promise<void>;
-  /** Queues the write; writes of one tick go out together. Never rejects: what cannot be written now is written on return. */
-  add(entry: RegistryEntry): void;
+  /**
+   * Queues the write; writes of one tick go out together. Resolves when the entry is written, or cannot be for now: then it is
+   * written later. Never rejects.
+   */
+  add(entry: RegistryEntry): Promise<void>;
   remove(entry: RegistryEntry): void;
   /**
    * Adds an entry at once if the user has fewer than `limit` others on pods whose leases live. Rejects with BrokerUnavailableError:
