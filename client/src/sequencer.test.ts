@@ -116,6 +116,14 @@ test.each([
   expect(told(continued(sequence, to))).toBe(expected);
 });
 
+test("[SDK24] a fill that was under way and is needed no more lets what waited behind it go on", () => {
+  const { sequence } = subscribed(live(5), { epoch: EPOCH, offset: 9, recovered: false });
+  const waiting = arrived(sequence, publication(6)).sequence;
+  const step = continued(waiting, at(5));
+  expect(told(step)).toBe("6");
+  expect(told(arrived(step.sequence, publication(7)))).toBe("7");
+});
+
 const flight = fc.record({
   lost: fc.uniqueArray(fc.integer({ min: 1, max: 30 }), { maxLength: 15 }),
   kept: fc.uniqueArray(fc.integer({ min: 1, max: 30 }), { maxLength: 30 }),

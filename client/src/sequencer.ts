@@ -83,7 +83,7 @@ export function continued(sequence: Sequence, to: StreamPosition): SequenceStep 
   if (position.epoch !== to.epoch) return { sequence: at({ isFiltered }, to), shown: [resetOf("epoch", position, to)] };
   // Whoever was asked to fill a hole may be gone.
   const until = Math.max(to.offset, (held?.[0]?.offset ?? 0) - 1);
-  if (until <= position.offset) return { sequence, shown: [] };
+  if (until <= position.offset) return afterwards({ isFiltered, position }, held ?? [], []);
   if (isFiltered) return { sequence: at(sequence, to), shown: [] };
   return { sequence: { ...sequence, held: held ?? [] }, shown: [], fill: { since: position, until } };
 }
