@@ -63,15 +63,15 @@ export class Channels {
     for (const each of subscribings) each.ask();
   }
 
-  /** A connection that goes on where another one is, or was. */
-  continued(moved: ReadonlyMap<string, StreamPosition>): void {
+  /** A connection that goes on where another one is, or was. `isComplete`: that one has delivered all before these places. */
+  continued(moved: ReadonlyMap<string, StreamPosition>, isComplete: boolean): void {
     const foreign = new Map(moved);
     for (const [channel, subscription] of this.#subscriptions) {
       const position = moved.get(channel);
       foreign.delete(channel);
       if (position === undefined) continue;
       if (subscription.state.name === "unsubscribed") this.#leaving.add(channel);
-      else if (!this.#leaving.has(channel)) subscription.continued(position);
+      else if (!this.#leaving.has(channel)) subscription.continued(position, isComplete);
     }
     for (const channel of this.#leaving) foreign.delete(channel);
     this.#server.continued(foreign);

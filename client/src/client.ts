@@ -97,7 +97,7 @@ export class Client<Names extends object = AnyChannels> {
       trace: this.#trace,
       positions: () => this.#channels.positions(),
       request: () => this.#openingRequest(),
-      adopt: (result) => this.#goOn(result),
+      adopt: (result, isComplete) => this.#goOn(result, isComplete),
       onPush: (push) => this.#pushed(push),
       onSettled: (settled) => this.#channels.sync(settled),
     });
@@ -244,7 +244,7 @@ export class Client<Names extends object = AnyChannels> {
   }
 
   #openingRequest(): OpeningRequest {
-    const handover = this.#continuation.request(this.#settings.clock.nowMs(), this.#channels.positions());
+    const handover = this.#continuation.request(this.#settings.clock.nowMs());
     const inbox = this.#inbox?.request();
     return { handover, subs: this.#channels.serverSubs(), ...(inbox !== undefined && { inbox }) };
   }
@@ -252,20 +252,20 @@ export class Client<Names extends object = AnyChannels> {
   #established(result: ConnectResult, link: Link): void {
     const isContinued = result.belay?.handover?.moved !== undefined;
     if (!isContinued) this.#channels.established(link, result.subs ?? new Map());
-    this.#goOn(result);
+    this.#goOn(result, false);
     if (isContinued) this.#channels.sync(link);
     this.#calls.proceed(link);
   }
 
   /** The connection is this one; with `moved` it goes on where another one was. */
-  #goOn(result: ConnectResult): void {
+  #goOn(result: ConnectResult, isComplete: boolean): void {
     const { handover, keys, inbox, window } = result.belay ?? {};
     this.#result = result;
     this.#connector.windowMs = window?.ms ?? 0;
     this.#continuation.granted(handover);
     if (inbox !== undefined) this.#inbox?.opened(inbox);
     this.#refresh.start(result);
-    if (handover?.moved !== undefined) this.#channels.continued(handover.moved);
+    if (handover?.moved !== undefined) this.#channels.continued(handover.moved, isComplete);
     this.#publisher.connected(keys === true);
   }
 
@@ -300,7 +300,7 @@ export class Client<Names extends object = AnyChannels> {
     this.#refresh.stop();
     this.#migrator.down();
     // The server keeps the session for a while, unless the client said goodbye.
-    if (isLost) this.#continuation.lost(this.#settings.clock.nowMs());
+    if (isLost) this.#continuation.lost(this.#settings.clock.nowMs(), this.#channels.positions());
     else this.#continuation.end();
     this.#channels.lost();
   }

@@ -16,15 +16,17 @@ test.each([
 ])("[SDK25] a lost session is continued: %s", (_name, laterMs, places, request) => {
   const continuation = new Continuation();
   continuation.granted(grant);
-  continuation.lost(1000);
-  expect(continuation.request(1000 + laterMs, places)).toEqual(request);
+  continuation.lost(1000, places);
+  // The tries that fail until then know of no places any more.
+  continuation.lost(1001, new Map());
+  expect(continuation.request(1000 + laterMs)).toEqual(request);
 });
 
 test("[SDK25] a session that ended, or that was never lost, is not continued", () => {
   const continuation = new Continuation();
   continuation.granted(grant);
-  expect(continuation.request(0, positions)).toEqual({});
-  continuation.lost(0);
+  expect(continuation.request(0)).toEqual({});
+  continuation.lost(0, positions);
   continuation.end();
-  expect(continuation.request(0, positions)).toEqual({});
+  expect(continuation.request(0)).toEqual({});
 });

@@ -68,8 +68,8 @@ export class Feed {
   }
 
   /** Another connection delivers behind this place. */
-  continued(position: StreamPosition): void {
-    this.#take(continued(this.#sequence, position));
+  continued(position: StreamPosition, isComplete: boolean): void {
+    this.#take(continued(this.#sequence, position, isComplete));
   }
 
   /** The application ended the subscription: the next one begins anew. */

@@ -20,8 +20,8 @@ export interface MigratorDeps {
   readonly trace: Trace;
   readonly positions: () => ReadonlyMap<string, StreamPosition>;
   readonly request: () => Omit<OpeningRequest, "handover">;
-  /** The client goes on with this connection. */
-  readonly adopt: (result: ConnectResult) => void;
+  /** The client goes on with this connection. `isComplete`: the one before has delivered everything before its places. */
+  readonly adopt: (result: ConnectResult, isComplete: boolean) => void;
   readonly onPush: (push: Push) => void;
   /** Subscriptions may be changed again. */
   readonly onSettled: (link: Link) => void;
@@ -167,7 +167,7 @@ export class Migrator {
     this.#next = undefined;
     this.#cancelOpening = undefined;
     this.#previous = this.#deps.connector.adopt(next.link);
-    this.#deps.adopt(next.result);
+    this.#deps.adopt(next.result, this.#phase === "draining");
     for (const push of next.held) if (isOnlyHere(push)) this.#deps.onPush(push);
     const turn = this.#turn;
     this.#previous?.whenIdle(() => {

@@ -113,15 +113,20 @@ test.each([
   ["while a hole is filled", arrived(live(5), publication(9)).sequence, at(7), "fill 5-8"],
   ["behind a hole that is filled", arrived(live(5), publication(7)).sequence, at(9), "fill 5-9"],
 ] as const)("[SDK24] another connection that goes on %s", (_name, sequence, to, expected) => {
-  expect(told(continued(sequence, to))).toBe(expected);
+  expect(told(continued(sequence, to, true))).toBe(expected);
 });
 
 test("[SDK24] a fill that was under way and is needed no more lets what waited behind it go on", () => {
   const { sequence } = subscribed(live(5), { epoch: EPOCH, offset: 9, recovered: false });
   const waiting = arrived(sequence, publication(6)).sequence;
-  const step = continued(waiting, at(5));
+  const step = continued(waiting, at(5), true);
   expect(told(step)).toBe("6");
   expect(told(arrived(step.sequence, publication(7)))).toBe("7");
+});
+
+test("[SDK24] what a filtered subscription may have missed is told where nobody delivered it", () => {
+  expect(told(continued(live(5, true), at(7), false))).toBe("reset gap 5-7");
+  expect(told(continued(live(5, true), at(5), false))).toBe("");
 });
 
 const flight = fc.record({

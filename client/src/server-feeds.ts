@@ -60,7 +60,7 @@ export class ServerFeeds {
     for (const [channel, position] of places) {
       const feed = this.#feeds.get(channel);
       if (feed === undefined) this.subscribed(channel, position);
-      else feed.continued(position);
+      else feed.continued(position, false);
     }
   }
 

@@ -159,11 +159,11 @@ export class Subscription<Data = unknown> {
   }
 
   /** @internal Another connection goes on behind this place. */
-  continued(position: StreamPosition): void {
+  continued(position: StreamPosition, isComplete: boolean): void {
     if (this.#state.name === "unsubscribed") return;
     this.#subscribing.continued();
     this.#become({ name: "subscribed" });
-    this.#feed.continued(position);
+    this.#feed.continued(position, isComplete);
   }
 
   /** @internal */

@@ -185,3 +185,43 @@ test("[SDK4] however often it comes back, a client keeps nothing of the connecti
   console.log(heap.map((bytes) => (bytes / 1_000_000).toFixed(1)).join(" MB, "));
   expect(heap.at(-1)).toBeLessThan((heap[1] ?? 0) * 1.1);
 }, 600_000);
+
+test("[SDK25] a resume tells where the client's own subscriptions stood, so that the server delivers what was missed", async () => {
+  const said: unknown[] = [];
+  const trace = (event: TraceEvent): void => {
+    if (event.type === "frame" && event.direction === "out") said.push(...(event.frame as unknown as unknown[]));
+  };
+  const subject = await connected({ trace });
+  subject.server.publish("shown");
+  await subject.flow();
+  const connects = said.length;
+  subject.network.sockets[0]?.cut();
+  await subject.flow();
+  subject.server.publish("missed");
+  await subject.goOn(5);
+  const stood = { epoch: "epoch", offset: 1 };
+  const positions = new Map([KEPT, UNKEPT].map((name) => [name, stood]));
+  expect(said.slice(connects)).toMatchObject([{ kind: "connect", belay: { handover: { positions } } }, {}]);
+  // What has no history is asked for in vain; everything else is delivered.
+  expect(said.at(-1)).toMatchObject({ kind: "history", channel: UNKEPT });
+  expect(subject.seen.get(KEPT)).toEqual(["begins", { offset: 1 }, { offset: 2 }]);
+});
+
+test("[SDK24] a filtered subscription that a resume cannot give everything to is told so", async () => {
+  const subject = new ClientSubject();
+  subject.client.removeChannel(UNKEPT);
+  const filtered = subject.client.channel(UNKEPT, { tagsFilter: { key: "a", cmp: "ex" } });
+  const seen: unknown[] = [];
+  filtered.on("publication", ({ offset }) => seen.push(offset));
+  filtered.on("reset", (reset) => seen.push(reset));
+  filtered.subscribe();
+  subject.client.connect();
+  await subject.flow();
+  subject.server.publish("shown");
+  await subject.flow();
+  subject.network.sockets[0]?.cut();
+  await subject.flow();
+  subject.server.publish("missed");
+  await subject.goOn(5);
+  expect(seen).toEqual([1, { reason: "gap", from: { epoch: "epoch", offset: 1 }, to: { epoch: "epoch", offset: 2 } }]);
+});
