@@ -174,9 +174,13 @@ export class Client<Names extends object = AnyChannels> {
 
   async history<Name extends ChannelName<Names>>(
     channel: Name,
-    options?: HistoryOptions,
+    options: HistoryOptions = {},
   ): Promise<History<DataOf<Names, Name>>> {
-    return this.#history(channel, options);
+    const { limit = -1, since, reverse = false } = options;
+    const request = { kind: "history", channel, limit, reverse, ...(since !== undefined && { since }) } as const;
+    const { result } = await this.#calls.call(request, this.#timeoutMs);
+    const { epoch, offset } = result;
+    return { publications: result.publications.map((wire) => publicationOf(channel, wire)), epoch, offset };
   }
 
   async presence(channel: ChannelName<Names>): Promise<ReadonlyMap<string, ClientInfo>> {
@@ -218,12 +222,6 @@ export class Client<Names extends object = AnyChannels> {
   #makeChannels(link: () => Link | undefined): Channels {
     const changeable = (): Link | undefined => (this.#migrator.isMoving ? undefined : link());
     const host = { ...this.#settings, trace: this.#trace, link, changeable };
-    const calls: ChannelCalls = {
-      publish: (channel, data, options) => this.#publisher.publish(channel, data, options),
-      history: (channel, options) => this.#history(channel, options),
-      presence: (channel) => this.presence(channel as ChannelName<Names>),
-      presenceStats: (channel) => this.presenceStats(channel as ChannelName<Names>),
-    };
     const emitter = this.#emitter;
     const server = new ServerFeeds(host, {
       onPublication: (channel, wire) => emitter.emit("publication", publicationOf(channel, wire)),
@@ -232,15 +230,8 @@ export class Client<Names extends object = AnyChannels> {
       onSubscribed: (channel) => emitter.emit("subscribed", { channel }),
       onUnsubscribed: (channel) => emitter.emit("unsubscribed", { channel }),
     });
-    return new Channels(host, calls, server);
-  }
-
-  async #history<Data>(channel: string, options: HistoryOptions = {}): Promise<History<Data>> {
-    const { limit = -1, since, reverse = false } = options;
-    const request = { kind: "history", channel, limit, reverse, ...(since !== undefined && { since }) } as const;
-    const { result } = await this.#calls.call(request, this.#timeoutMs);
-    const publications = result.publications.map((wire) => publicationOf<Data>(channel, wire));
-    return { publications, epoch: result.epoch, offset: result.offset };
+    // What names there are is a matter of types.
+    return new Channels(host, this as unknown as ChannelCalls, server);
   }
 
   #openingRequest(): OpeningRequest {

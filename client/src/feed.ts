@@ -2,7 +2,7 @@ import { type Backoff, backoffMs } from "./backoff.ts";
 import type { ClientStore } from "./client-store.ts";
 import type { CancelTimer, Clock, Random } from "./clock.ts";
 import { guarded } from "./emitter.ts";
-import { ConnectionLostError, RequestTimeoutError, ServerError } from "./errors.ts";
+import { ConnectionLostError, isTemporary, RequestTimeoutError } from "./errors.ts";
 import type { Link } from "./link.ts";
 import type { StreamPosition, SubscribeResult, WirePublication } from "./messages.ts";
 import {
@@ -158,7 +158,7 @@ export class Feed {
     const again = (): void => this.#fill({ ...filling, attempt: attempt + 1 });
     // The connection may have been followed by another one without a loss.
     const isLost = error instanceof ConnectionLostError;
-    const mayHelp = error instanceof RequestTimeoutError || (error instanceof ServerError && error.isTemporary);
+    const mayHelp = error instanceof RequestTimeoutError || isTemporary(error);
     if (!isLost && (!mayHelp || attempt >= FILL_TRIES)) return this.#giveUp(until);
     this.#cancelTimer = clock.after(isLost ? 0 : backoffMs(backoff, attempt, random()), again);
   }

@@ -38,16 +38,8 @@ function line(command: Command): string {
   return JSON.stringify({ id, [kind]: body?.(members) ?? members });
 }
 
-function connectBody({ token, data, name, version, headers, subs, belay }: Members<ConnectCommand>): object {
-  return {
-    token,
-    data,
-    name,
-    version,
-    headers,
-    subs: subs && byChannel(subs, subscribeRequest),
-    belay: belay && wanted(belay),
-  };
+function connectBody({ subs, belay, ...rest }: Members<ConnectCommand>): object {
+  return { ...rest, subs: subs && byChannel(subs, subscribeRequest), belay: belay && wanted(belay) };
 }
 
 function wanted({ handover, ...rest }: WantedExtensions): object {

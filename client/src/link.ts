@@ -238,20 +238,20 @@ export class Link {
   }
 
   #answer(reply: Reply): void {
-    const pending = this.#pending.get(reply.id);
-    if (pending === undefined) return;
-    this.#pending.delete(reply.id);
-    pending.cancelTimer();
-    pending.answer(reply.kind === "error" ? { ok: false, error: new ServerError(reply.error) } : { ok: true, reply });
-    this.#checkIdle();
+    if (reply.kind === "error") this.#fail(reply.id, new ServerError(reply.error));
+    else this.#settle(reply.id, { ok: true, reply });
   }
 
   #fail(id: number, error: Error): void {
+    this.#settle(id, { ok: false, error });
+  }
+
+  #settle(id: number, outcome: Outcome): void {
     const pending = this.#pending.get(id);
     if (pending === undefined) return;
     this.#pending.delete(id);
     pending.cancelTimer();
-    pending.answer({ ok: false, error });
+    pending.answer(outcome);
     this.#checkIdle();
   }
 

@@ -1,5 +1,5 @@
 import { emulationEndpointOf, endpointOf } from "./endpoints.ts";
-import { UnauthorizedError } from "./errors.ts";
+import { toError, UnauthorizedError } from "./errors.ts";
 import { given } from "./json-fields.ts";
 import { Link, type LinkEnd, type LinkEvents } from "./link.ts";
 import type { ConnectCommand, ConnectResult, ErrorReply, HandoverRequest, SubscribeRequest } from "./messages.ts";
@@ -87,19 +87,12 @@ export class Opener {
   }
 
   #linkOptions(factory: TransportFactory, endpoint: string, number: number): ConstructorParameters<typeof Link>[1] {
-    const { endpoints, headers, environment, codec, clock, trace } = this.#settings;
-    const { connectTimeoutMs, requestTimeoutMs, pingSlackMs } = this.#settings;
+    const { endpoints, trace } = this.#settings;
     return {
+      ...this.#settings,
       factory,
       endpoint,
       emulationEndpoint: endpoints?.["emulation"] ?? emulationEndpointOf(this.#settings.endpoint),
-      environment,
-      codec,
-      clock,
-      connectTimeoutMs,
-      requestTimeoutMs,
-      pingSlackMs,
-      ...(headers !== undefined && { headers }),
       ...(trace !== undefined && {
         onFrame: (direction, frame) => this.#trace({ type: "frame", link: number, direction, frame }),
       }),
@@ -125,8 +118,7 @@ class NoTransportError extends Error {
 
 function failure(error: unknown): Omit<LinkEnd, "wasOpened"> {
   if (error instanceof UnauthorizedError) return { code: LOCAL.unauthorized.code, reason: error.message };
-  const { message } = error instanceof Error ? error : new Error(String(error));
-  return { code: LOCAL.noToken.code, reason: message };
+  return { code: LOCAL.noToken.code, reason: toError(error).message };
 }
 
 function connectOf(

@@ -3,6 +3,7 @@ import type { CancelTimer } from "./clock.ts";
 import {
   type ClosedError,
   ConnectionLostError,
+  isTemporary,
   NotConnectedError,
   OutcomeUnknownError,
   QueueExpiredError,
@@ -180,8 +181,7 @@ export class Publisher {
 
 /** Trying again may help, or has to. */
 function isUnsettled(error: Error): boolean {
-  if (error instanceof ServerError) return error.isTemporary;
-  return error instanceof ConnectionLostError || error instanceof RequestTimeoutError;
+  return isTemporary(error) || error instanceof ConnectionLostError || error instanceof RequestTimeoutError;
 }
 
 function unknownOutcome(cause?: Error): OutcomeUnknownError {

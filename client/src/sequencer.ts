@@ -78,14 +78,14 @@ export function arrived(sequence: Sequence, incoming: WirePublication): Sequence
 
 /** Another connection goes on behind `to`. `isComplete`: whatever a filter lets through before that has come. */
 export function continued(sequence: Sequence, to: StreamPosition, isComplete: boolean): SequenceStep {
-  const { position, isFiltered, held } = sequence;
+  const { position, isFiltered, held = [] } = sequence;
   if (position === undefined) return { sequence: at(sequence, to), shown: [] };
   if (position.epoch !== to.epoch) return { sequence: at({ isFiltered }, to), shown: [resetOf("epoch", position, to)] };
   // Whoever was asked to fill a hole may be gone.
-  const until = Math.max(to.offset, (held?.[0]?.offset ?? 0) - 1);
-  if (until <= position.offset) return afterwards({ isFiltered, position }, held ?? [], []);
+  const until = Math.max(to.offset, (held[0]?.offset ?? 0) - 1);
+  if (until <= position.offset) return afterwards({ isFiltered, position }, held, []);
   if (isFiltered) return { sequence: at(sequence, to), shown: isComplete ? [] : [resetOf("gap", position, to)] };
-  return { sequence: { ...sequence, held: held ?? [] }, shown: [], fill: { since: position, until } };
+  return { sequence: { ...sequence, held }, shown: [], fill: { since: position, until } };
 }
 
 /**

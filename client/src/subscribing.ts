@@ -3,8 +3,10 @@ import type { ClientStore } from "./client-store.ts";
 import type { CancelTimer, Clock, Random } from "./clock.ts";
 import {
   ConnectionLostError,
+  isTemporary,
   RequestTimeoutError,
   ServerError,
+  toError,
   UnauthorizedError,
   UnsubscribedError,
 } from "./errors.ts";
@@ -93,7 +95,7 @@ export class Subscribing {
     this.#turn += 1;
     const turn = this.#turn;
     const retry = (error: unknown): void => {
-      if (turn === this.#turn) this.#failed(error instanceof Error ? error : new Error(String(error)));
+      if (turn === this.#turn) this.#failed(toError(error));
     };
     this.#tokens
       .get()
@@ -222,10 +224,6 @@ export class Subscribing {
 }
 
 const ALREADY_SUBSCRIBED = 105;
-
-function isTemporary(error: Error): boolean {
-  return error instanceof ServerError && error.isTemporary;
-}
 
 /** Tells the server; one that does not answer is not believed any more. */
 export function unsubscribe(link: Link, channel: string): void {

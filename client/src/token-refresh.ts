@@ -1,6 +1,6 @@
 import { type Backoff, backoffMs } from "./backoff.ts";
 import type { CancelTimer, Clock, Random } from "./clock.ts";
-import { ServerError, UnauthorizedError } from "./errors.ts";
+import { ServerError, toError, UnauthorizedError } from "./errors.ts";
 import type { Answer, Outcome } from "./link.ts";
 import { refreshDelayMs, type TokenSource } from "./token-source.ts";
 
@@ -75,8 +75,4 @@ export class TokenRefresh {
     const { backoff, random } = this.#options;
     this.#after(backoffMs(backoff, attempt, random()), attempt + 1);
   }
-}
-
-function toError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }
