@@ -24,6 +24,17 @@ test("[SDK15] a provider that failed is asked again", async () => {
   expect(await source.get()).toBe("token");
 });
 
+test.each([undefined, null, ""])(
+  "[SDK15] a provider that answers with %s has failed, and is asked again",
+  async (nothing) => {
+    const answers: unknown[] = [nothing, "token"];
+    const source = new TokenSource(undefined, async () => answers.shift() as string);
+    await expect(source.get()).rejects.toThrow("no token");
+    expect(source.atHand).toBeUndefined();
+    expect(await source.get()).toBe("token");
+  },
+);
+
 test("[SDK15] a token without a provider stays", async () => {
   const source = new TokenSource("fixed", undefined);
   source.drop();
