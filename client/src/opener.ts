@@ -46,10 +46,12 @@ export class Opener {
     };
     const begin = (token: string | undefined): void => {
       if (isCancelled) return;
+      const factory = this.#choice.next(this.#settings.clock.nowMs());
+      if (factory === undefined) return fail(LOCAL.noTransport);
       try {
-        link = this.#link(connectOf(this.#settings, token, request), events);
+        link = this.#link(connectOf(this.#settings, token, request), factory, events);
       } catch (error) {
-        fail(error instanceof NoTransportError ? LOCAL.noTransport : { ...LOCAL.badOptions, reason: String(error) });
+        fail({ ...LOCAL.badOptions, reason: String(error) });
       }
     };
     this.#tokens.get().then(begin, (error: unknown) => fail(failure(error)));
@@ -59,11 +61,9 @@ export class Opener {
     };
   }
 
-  #link(connect: Omit<ConnectCommand, "id" | "kind">, events: OpeningEvents): Link {
+  #link(connect: Omit<ConnectCommand, "id" | "kind">, factory: TransportFactory, events: OpeningEvents): Link {
     const { clock, endpoints } = this.#settings;
     const beganMs = clock.nowMs();
-    const factory = this.#choice.next(beganMs);
-    if (factory === undefined) throw new NoTransportError();
     this.#opened += 1;
     const number = this.#opened;
     const endpoint = endpoints?.[factory.name] ?? endpointOf(this.#settings.endpoint, factory.name);
@@ -110,10 +110,6 @@ export class Opener {
     if (needsNewToken(code)) this.#tokens.drop();
     if (!wasEstablished && code < 3000) this.#choice.failed();
   }
-}
-
-class NoTransportError extends Error {
-  override readonly name = "NoTransportError";
 }
 
 function failure(error: unknown): Omit<LinkEnd, "wasOpened"> {

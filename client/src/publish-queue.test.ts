@@ -45,6 +45,25 @@ test("[SDK41] within a channel nothing overtakes: neither a retry, nor what is u
   expect(keys(queue.take(two, 500))).toEqual(["2", "4"]);
 });
 
+test("[SDK45] a refusal because of too many holds everything behind it, in all channels", () => {
+  const queue = filled(publish("1"), publish("2", "b"));
+  queue.take(one, 0);
+  queue.add(publish("3", "c"));
+  queue.putBack("2", 500, true);
+  expect(keys(queue.take(one, 499))).toEqual([]);
+  expect(queue.nextMs(499)).toBe(500);
+  expect(keys(queue.take(one, 500))).toEqual(["2", "3"]);
+});
+
+test("[SDK45] so many are under way on a connection at most, and the next leaves with an answer", () => {
+  const queue = filled(...Array.from({ length: 20 }, (_, index) => publish(String(index), `channel ${index}`)));
+  expect(queue.take(one, 0)).toHaveLength(16);
+  expect(queue.take(one, 0)).toEqual([]);
+  queue.settle("3");
+  expect(keys(queue.take(one, 0))).toEqual(["16"]);
+  expect(keys(queue.take(two, 0))).toEqual(["17", "18", "19"]);
+});
+
 test("[SDK42] what waited for too long is given up, and so is a repeat that the server may not know any more", () => {
   const queue = filled(publish("1"), { ...publish("2"), maxAgeMs: 10_000_000 });
   expect(queue.expired(999)).toEqual([]);
@@ -69,6 +88,6 @@ test("[SDK43] what was sent once is taken out where it cannot be repeated", () =
 
 test("[SDK44] the newest publish takes the place of what waits for its channel and was never sent", () => {
   const queue = filled(publish("1"), publish("2"), publish("3", "b"));
-  expect(keys(queue.replace("a"))).toEqual(["1", "2"]);
+  expect(keys(queue.replace("a").map((replaced) => replaced.publish))).toEqual(["1", "2"]);
   expect(queue.waiting.count).toBe(1);
 });

@@ -28,7 +28,12 @@ interface Entry {
   /** When it left for the first time: from then on it may be in the channel. */
   firstSentMs?: number;
   notBeforeMs: number;
+  /** There were too many: whatever is behind it waits, too. */
+  holdsAll?: boolean;
 }
+
+/** Under way on one connection: a long queue leaves no faster than the server answers. */
+const WINDOW = 16;
 
 /** A server remembers keys for 5 minutes; a publish is repeated within less. */
 const REPEAT_WITHIN_MS = 240_000;
@@ -72,11 +77,8 @@ export class PublishQueue {
   }
 
   /** Takes out what waits for this channel and was never sent. */
-  replace(channel: string): readonly QueuedPublish[] {
-    const waiting = [...this.#entries.values()].filter(
-      ({ publish, firstSentMs }) => publish.channel === channel && firstSentMs === undefined,
-    );
-    return waiting.map(({ publish }) => this.#remove(publish.key)?.publish ?? publish);
+  replace(channel: string): readonly Settled[] {
+    return this.#takeOut(({ publish, firstSentMs }) => publish.channel === channel && firstSentMs === undefined);
   }
 
   /** When it left for the first time. */
@@ -88,10 +90,14 @@ export class PublishQueue {
   take(via: object, nowMs: number): readonly QueuedPublish[] {
     const blocked = new Set<string>();
     const due: QueuedPublish[] = [];
-    for (const entry of this.#entries.values()) {
+    const entries = [...this.#entries.values()];
+    const free = WINDOW - entries.filter((entry) => entry.via === via).length;
+    for (const entry of entries) {
       const { channel } = entry.publish;
       if (entry.via === via) continue;
-      if (entry.via !== undefined || entry.notBeforeMs > nowMs) blocked.add(channel);
+      const isEarly = entry.notBeforeMs > nowMs;
+      if (due.length >= free || (isEarly && entry.holdsAll === true)) break;
+      if (entry.via !== undefined || isEarly) blocked.add(channel);
       if (blocked.has(channel)) continue;
       entry.via = via;
       entry.firstSentMs ??= nowMs;
@@ -103,15 +109,19 @@ export class PublishQueue {
 
   /** Answered, or given up. */
   settle(key: string): void {
-    this.#remove(key);
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return;
+    this.#entries.delete(key);
+    if (entry.via === undefined) this.#count(entry.publish, -1);
   }
 
   /** Not answered: it waits again, in its old place. */
-  putBack(key: string, notBeforeMs: number): void {
+  putBack(key: string, notBeforeMs: number, holdsAll = false): void {
     const entry = this.#entries.get(key);
     if (entry?.via === undefined) return;
     delete entry.via;
     entry.notBeforeMs = notBeforeMs;
+    entry.holdsAll = holdsAll;
     this.#count(entry.publish, 1);
   }
 
@@ -143,16 +153,8 @@ export class PublishQueue {
 
   #takeOut(isMeant: (entry: Entry) => boolean): readonly Settled[] {
     const meant = [...this.#entries.values()].filter(isMeant);
-    for (const { publish } of meant) this.#remove(publish.key);
+    for (const { publish } of meant) this.settle(publish.key);
     return meant.map(({ publish, firstSentMs }) => ({ publish, wasSent: firstSentMs !== undefined }));
-  }
-
-  #remove(key: string): Entry | undefined {
-    const entry = this.#entries.get(key);
-    if (entry === undefined) return undefined;
-    this.#entries.delete(key);
-    if (entry.via === undefined) this.#count(entry.publish, -1);
-    return entry;
   }
 
   #count({ bytes }: QueuedPublish, sign: 1 | -1): void {

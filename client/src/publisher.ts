@@ -124,9 +124,10 @@ export class Publisher {
     if (!isUnsettled(error)) return this.#reject(publish, error);
     if (!isKeyed) return this.#reject(publish, error instanceof ServerError ? error : unknownOutcome(error));
     const { clock, backoff, random } = this.#settings;
+    const isLimit = error instanceof ServerError && error.code === TOO_MANY_REQUESTS;
     const waitMs = error instanceof ServerError ? backoffMs(backoff, promised.attempts, random()) : 0;
     promised.attempts += 1;
-    this.#queue.putBack(publish.key, clock.nowMs() + waitMs);
+    this.#queue.putBack(publish.key, clock.nowMs() + waitMs + (isLimit ? LIMIT_WAIT_MS : 0), isLimit);
   }
 
   #queued(channel: string, data: Payload, { maxAgeMs = Infinity }: PublishOptions): QueuedPublish {
@@ -144,8 +145,8 @@ export class Publisher {
   #makeRoom({ channel, bytes }: QueuedPublish, { whenOffline = "queue" }: PublishOptions): void {
     if (whenOffline === "reject") throw new NotConnectedError("there is no connection to publish on");
     if (whenOffline === "latest") {
-      for (const replaced of this.#queue.replace(channel))
-        this.#reject(replaced, new QueueFullError("a newer publish took its place"));
+      for (const { publish } of this.#queue.replace(channel))
+        this.#reject(publish, new QueueFullError("a newer publish took its place"));
     }
     if (!this.#queue.hasRoomFor(bytes)) throw new QueueFullError("the queue of publishes is full");
   }
@@ -178,6 +179,10 @@ export class Publisher {
     this.#settings.store?.drop(key);
   }
 }
+
+const TOO_MANY_REQUESTS = 111;
+/** At least, so that the server has room for more than the next few. */
+const LIMIT_WAIT_MS = 1000;
 
 /** Trying again may help, or has to. */
 function isUnsettled(error: Error): boolean {

@@ -225,3 +225,25 @@ test("[SDK24] a filtered subscription that a resume cannot give everything to is
   await subject.goOn(5);
   expect(seen).toEqual([1, { reason: "gap", from: { epoch: "epoch", offset: 1 }, to: { epoch: "epoch", offset: 2 } }]);
 });
+
+test("[SDK45] a long queue leaves without being refused so often that the server has enough of it", async () => {
+  const subject = new ClientSubject();
+  let refusals = 0;
+  const tokens = { left: 400, atMs: subject.time.nowMs() };
+  subject.server.isOverLimit = () => {
+    const nowMs = subject.time.nowMs();
+    tokens.left = Math.min(400, tokens.left + (nowMs - tokens.atMs) / 10);
+    tokens.atMs = nowMs;
+    const isOver = tokens.left < 1;
+    if (isOver) refusals += 1;
+    else tokens.left -= 1;
+    return isOver;
+  };
+  for (let count = 0; count < 1000; count += 1) subject.publish(count % 2 === 0 ? KEPT : UNKEPT);
+  subject.client.connect();
+  await subject.flow();
+  await subject.goOn(100);
+  expect(subject.acknowledged.size).toBe(1000);
+  expect(refusals).toBeGreaterThan(0);
+  expect(refusals).toBeLessThan(200);
+});

@@ -34,6 +34,8 @@ export class ModelServer implements SocketServer {
   grantsKeys = true;
   grantsHandover = true;
   pingSeconds = 25;
+  /** Asked before each publish: true refuses it with `too many requests`. */
+  isOverLimit: () => boolean = () => false;
   /** Told before a refused connect. */
   windowMs: number | undefined;
   readonly #connections = new Set<ModelConnection>();
@@ -145,6 +147,7 @@ export class ModelServer implements SocketServer {
   #publish(connection: ModelConnection, command: Extract<Command, { readonly kind: "publish" }>): void {
     const { id, kind, channel, data, key } = command;
     if (this.#refuses(connection, id)) return;
+    if (this.isOverLimit()) return this.#reply(connection, { id, kind: "error", error: TOO_MANY });
     this.#channel(channel).publish(data, key);
     this.#reply(connection, { id, kind });
   }
@@ -309,6 +312,7 @@ export class ModelServer implements SocketServer {
   }
 }
 
+const TOO_MANY = { code: 111, message: "too many requests", temporary: true };
 const TEMPORARY = { code: 100, message: "internal server error", temporary: true };
 
 type Places = ReadonlyMap<string, StreamPosition>;
