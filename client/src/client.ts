@@ -13,10 +13,9 @@ import type { ClientInfo, ConnectResult, Payload, Push, StreamPosition } from ".
 import { Migrator } from "./migrator.ts";
 import { Opener, type OpeningRequest } from "./opener.ts";
 import { type ClientOptions, type Parts, type Settings, settingsOf } from "./options.ts";
-import { type Publication, publicationOf } from "./publication.ts";
+import { publicationOf } from "./publication.ts";
 import { Publisher, type PublishOptions } from "./publisher.ts";
-import type { Reset } from "./sequencer.ts";
-import { ServerFeeds } from "./server-feeds.ts";
+import { type ServerFeedEvents, ServerFeeds } from "./server-feeds.ts";
 import type { State } from "./state.ts";
 import type { ChannelCalls, History, HistoryOptions, PresenceStats, Subscription } from "./subscription.ts";
 import type { SubscriptionOptions } from "./subscription-options.ts";
@@ -26,15 +25,8 @@ import type { Trace } from "./trace.ts";
 import { TransportChoice } from "./transport-choice.ts";
 
 /** Events of the whole client. Those of a channel that the server subscribed are here, too. */
-export interface ClientEvents {
+export interface ClientEvents extends ServerFeedEvents {
   readonly state: State;
-  /** Of a subscription that the server made. */
-  readonly publication: Publication;
-  readonly join: { readonly channel: string; readonly info: ClientInfo };
-  readonly leave: { readonly channel: string; readonly info: ClientInfo };
-  readonly reset: { readonly channel: string; readonly reset: Reset };
-  readonly subscribed: { readonly channel: string };
-  readonly unsubscribed: { readonly channel: string };
   /** Said to this connection alone. */
   readonly message: Payload;
   readonly inbox: InboxMessage;
@@ -222,16 +214,8 @@ export class Client<Names extends object = AnyChannels> {
   #makeChannels(link: () => Link | undefined): Channels {
     const changeable = (): Link | undefined => (this.#migrator.isMoving ? undefined : link());
     const host = { ...this.#settings, trace: this.#trace, link, changeable };
-    const emitter = this.#emitter;
-    const server = new ServerFeeds(host, {
-      onPublication: (channel, wire) => emitter.emit("publication", publicationOf(channel, wire)),
-      onMoved: (kind, channel, info) => emitter.emit(kind, { channel, info }),
-      onReset: (channel, reset) => emitter.emit("reset", { channel, reset }),
-      onSubscribed: (channel) => emitter.emit("subscribed", { channel }),
-      onUnsubscribed: (channel) => emitter.emit("unsubscribed", { channel }),
-    });
     // What names there are is a matter of types.
-    return new Channels(host, this as unknown as ChannelCalls, server);
+    return new Channels(host, this as unknown as ChannelCalls, new ServerFeeds(host, this.#emitter));
   }
 
   #openingRequest(): OpeningRequest {

@@ -15,16 +15,6 @@ export class ServerError extends Error {
   }
 }
 
-/** The server said that the same may work later. */
-export function isTemporary(error: unknown): boolean {
-  return error instanceof ServerError && error.isTemporary;
-}
-
-/** What code of the application threw may be anything. */
-export function toError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown));
-}
-
 /** No answer in time. Whether the server acted is not known. */
 export class RequestTimeoutError extends Error {
   override readonly name = "RequestTimeoutError";

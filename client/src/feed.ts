@@ -2,7 +2,8 @@ import { type Backoff, backoffMs } from "./backoff.ts";
 import type { ClientStore } from "./client-store.ts";
 import type { CancelTimer, Clock, Random } from "./clock.ts";
 import { guarded } from "./emitter.ts";
-import { ConnectionLostError, isTemporary, RequestTimeoutError } from "./errors.ts";
+import { ConnectionLostError, RequestTimeoutError } from "./errors.ts";
+import { isTemporary } from "./failure.ts";
 import type { Link } from "./link.ts";
 import type { StreamPosition, SubscribeResult, WirePublication } from "./messages.ts";
 import {

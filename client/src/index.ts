@@ -19,6 +19,7 @@ export type { Publication } from "./publication.ts";
 export type { QueueLimits } from "./publish-queue.ts";
 export type { PublishOptions } from "./publisher.ts";
 export type { Reset, ResetReason } from "./sequencer.ts";
+export type { ServerFeedEvents } from "./server-feeds.ts";
 export { sseTransport } from "./sse-transport.ts";
 export type { ClosedReason, Phase, State, StateName } from "./state.ts";
 export type {

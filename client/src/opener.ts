@@ -1,5 +1,6 @@
 import { emulationEndpointOf, endpointOf } from "./endpoints.ts";
-import { toError, UnauthorizedError } from "./errors.ts";
+import { UnauthorizedError } from "./errors.ts";
+import { toError } from "./failure.ts";
 import { given } from "./json-fields.ts";
 import { Link, type LinkEnd, type LinkEvents } from "./link.ts";
 import type { ConnectCommand, ConnectResult, ErrorReply, HandoverRequest, SubscribeRequest } from "./messages.ts";

@@ -3,7 +3,6 @@ import type { CancelTimer } from "./clock.ts";
 import {
   type ClosedError,
   ConnectionLostError,
-  isTemporary,
   NotConnectedError,
   OutcomeUnknownError,
   QueueExpiredError,
@@ -11,6 +10,7 @@ import {
   RequestTimeoutError,
   ServerError,
 } from "./errors.ts";
+import { isTemporary } from "./failure.ts";
 import type { Link, Outcome } from "./link.ts";
 import type { Payload } from "./messages.ts";
 import type { Settings } from "./options.ts";

@@ -1,33 +1,37 @@
 import { Feed, type FeedDeps } from "./feed.ts";
-import type {
-  ClientInfo,
-  Push,
-  StreamPosition,
-  SubscribeRequest,
-  SubscribeResult,
-  WirePublication,
-} from "./messages.ts";
+import type { ClientInfo, Push, StreamPosition, SubscribeRequest, SubscribeResult } from "./messages.ts";
+import { type Publication, publicationOf } from "./publication.ts";
 import type { Reset } from "./sequencer.ts";
 
 type ChannelPush = Extract<Push, { readonly channel: string }>;
 
+/** Events of subscriptions that the server made. */
 export interface ServerFeedEvents {
-  readonly onPublication: (channel: string, publication: WirePublication) => void;
-  readonly onMoved: (kind: "join" | "leave", channel: string, info: ClientInfo) => void;
-  readonly onReset: (channel: string, reset: Reset) => void;
-  readonly onSubscribed: (channel: string) => void;
-  readonly onUnsubscribed: (channel: string) => void;
+  readonly publication: Publication;
+  readonly join: { readonly channel: string; readonly info: ClientInfo };
+  readonly leave: { readonly channel: string; readonly info: ClientInfo };
+  readonly reset: { readonly channel: string; readonly reset: Reset };
+  readonly subscribed: { readonly channel: string };
+  readonly unsubscribed: { readonly channel: string };
+}
+
+/** Tells them. */
+export interface ServerFeedEmitter {
+  emit<Name extends keyof ServerFeedEvents>(name: Name, event: ServerFeedEvents[Name]): void;
 }
 
 /** Subscriptions that the server made: the client never asks for one, but recovers it with connect. */
 export class ServerFeeds {
   readonly #deps: Omit<FeedDeps, "channel" | "isFiltered" | "onPublication" | "onReset">;
-  readonly #events: ServerFeedEvents;
+  readonly #emitter: ServerFeedEmitter;
   readonly #feeds = new Map<string, Feed>();
 
-  constructor(deps: Omit<FeedDeps, "channel" | "isFiltered" | "onPublication" | "onReset">, events: ServerFeedEvents) {
+  constructor(
+    deps: Omit<FeedDeps, "channel" | "isFiltered" | "onPublication" | "onReset">,
+    emitter: ServerFeedEmitter,
+  ) {
     this.#deps = deps;
-    this.#events = events;
+    this.#emitter = emitter;
   }
 
   has(channel: string): boolean {
@@ -50,7 +54,7 @@ export class ServerFeeds {
 
   subscribed(channel: string, result: SubscribeResult): void {
     const feed = this.#feeds.get(channel) ?? this.#make(channel);
-    this.#events.onSubscribed(channel);
+    this.#emitter.emit("subscribed", { channel });
     feed.subscribed(result);
   }
 
@@ -72,7 +76,7 @@ export class ServerFeeds {
     if (push.kind === "publication") this.#feeds.get(push.channel)?.arrived(push.publication);
     else if (!this.has(push.channel)) return;
     else if (push.kind === "unsubscribe") this.#end(push.channel);
-    else this.#events.onMoved(push.kind, push.channel, push.info);
+    else this.#emitter.emit(push.kind, { channel: push.channel, info: push.info });
   }
 
   #make(channel: string): Feed {
@@ -80,9 +84,9 @@ export class ServerFeeds {
       ...this.#deps,
       channel,
       isFiltered: false,
-      onPublication: (publication) => this.#events.onPublication(channel, publication),
+      onPublication: (publication) => this.#emitter.emit("publication", publicationOf(channel, publication)),
       onReset: (reset) => {
-        this.#events.onReset(channel, reset);
+        this.#emitter.emit("reset", { channel, reset });
         return undefined;
       },
     });
@@ -93,6 +97,6 @@ export class ServerFeeds {
   #end(channel: string): void {
     this.#feeds.get(channel)?.forget();
     this.#feeds.delete(channel);
-    this.#events.onUnsubscribed(channel);
+    this.#emitter.emit("unsubscribed", { channel });
   }
 }

@@ -3,13 +3,12 @@ import type { ClientStore } from "./client-store.ts";
 import type { CancelTimer, Clock, Random } from "./clock.ts";
 import {
   ConnectionLostError,
-  isTemporary,
   RequestTimeoutError,
   ServerError,
-  toError,
   UnauthorizedError,
   UnsubscribedError,
 } from "./errors.ts";
+import { isTemporary, toError } from "./failure.ts";
 import { given } from "./json-fields.ts";
 import type { Answer, Link, Outcome, Request } from "./link.ts";
 import type { StreamPosition, SubscribeResult } from "./messages.ts";

@@ -1,6 +1,7 @@
 import { type Backoff, backoffMs } from "./backoff.ts";
 import type { CancelTimer, Clock, Random } from "./clock.ts";
-import { ServerError, toError, UnauthorizedError } from "./errors.ts";
+import { ServerError, UnauthorizedError } from "./errors.ts";
+import { toError } from "./failure.ts";
 import type { Answer, Outcome } from "./link.ts";
 import { refreshDelayMs, type TokenSource } from "./token-source.ts";
 
