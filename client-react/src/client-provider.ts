@@ -1,6 +1,6 @@
 import type { Client } from "@belay/client";
 import { holdConnection } from "@belay/client/views";
-import { createContext, createElement, type ReactElement, type ReactNode, useContext, useEffect } from "react";
+import { createContext, createElement, type ReactElement, type ReactNode, useContext, useLayoutEffect } from "react";
 
 const ClientContext = createContext<Client | undefined>(undefined);
 
@@ -14,7 +14,8 @@ export interface ClientProviderProps<Names extends object> {
 export function ClientProvider<Names extends object>({ client, children }: ClientProviderProps<Names>): ReactElement {
   // What names there are is a matter of types.
   const value = client as unknown as Client;
-  useEffect(() => holdConnection(value), [value]);
+  // Before the effects of what is below, which may ask the client for something.
+  useLayoutEffect(() => holdConnection(value), [value]);
   return createElement(ClientContext, { value }, children);
 }
 

@@ -23,7 +23,7 @@ export function useChannel<Data = unknown>(channel: string, options: ChannelView
   const view = useMemo(
     () =>
       channelView<Data>(client, channel, {
-        ...newest.current,
+        ...options,
         ...(limit !== undefined && { limit }),
         ...(withHistory !== undefined && { withHistory }),
         onPublication: (publication) => newest.current.onPublication?.(publication),

@@ -1,6 +1,6 @@
 import type { SubscriptionOptions } from "@belay/client";
 import { emptyPresence, type PresenceSnapshot, presenceView } from "@belay/client/views";
-import { useMemo, useRef } from "react";
+import { useMemo } from "react";
 import { useClient } from "./client-provider.ts";
 import { useView } from "./use-view.ts";
 
@@ -10,9 +10,8 @@ import { useView } from "./use-view.ts";
  */
 export function usePresence(channel: string, options: SubscriptionOptions = {}): PresenceSnapshot {
   const client = useClient();
-  const first = useRef(options);
   return useView(
-    useMemo(() => presenceView(client, channel, first.current), [client, channel]),
+    useMemo(() => presenceView(client, channel, options), [client, channel]),
     emptyPresence(),
   );
 }

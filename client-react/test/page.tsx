@@ -1,10 +1,11 @@
 /** The example in strict mode, with buttons for what a test does to it. */
 import { type Client, createClient } from "@belay/client";
 import { ClientProvider } from "@belay/react";
-import { type ReactElement, StrictMode, useState } from "react";
+import { Fragment, type ReactElement, StrictMode, useState } from "react";
 import { createRoot } from "react-dom/client";
 import { Archive, type Message, Room } from "../example/room.tsx";
 import { Crowd } from "./crowd.tsx";
+import { Tagged } from "./tagged.tsx";
 
 type Names = { readonly "chat:*": Message };
 
@@ -20,6 +21,7 @@ function App({ client }: { readonly client: Client<Names> }): ReactElement {
       {isMounted && (
         <ClientProvider client={client}>
           {query.has("crowd") ? <Crowd channel="chat:crowd" /> : <Room name={room} />}
+          {query.has("tagged") && <Tagged name={room} />}
           {query.has("archive") && <Archive name={room} />}
         </ClientProvider>
       )}
@@ -30,8 +32,9 @@ function App({ client }: { readonly client: Client<Names> }): ReactElement {
 const root = document.querySelector("#root");
 if (root === null) throw new Error("the page has no root");
 const client = createClient<Names>({ endpoint: query.get("endpoint") ?? "", token: query.get("token") ?? "" });
+const Mode = query.has("loose") ? Fragment : StrictMode;
 createRoot(root).render(
-  <StrictMode>
+  <Mode>
     <App client={client} />
-  </StrictMode>,
+  </Mode>,
 );

@@ -109,6 +109,27 @@ test("[RCT2] another channel takes the place of the one before; what is unmounte
     .toEqual({ result: { num_clients: 0, num_users: 0 } });
 });
 
+test("[RCT2] another channel is subscribed with the options that came with it", async () => {
+  const { page, sent } = await open("gina", "&tagged");
+  await page.locator("#tagged").getByText("red subscribed loaded").waitFor();
+  await page.getByRole("button", { name: "other room" }).click();
+  await page.locator("#tagged").getByText("blue subscribed loaded").waitFor();
+  const asked = sent.flatMap(({ subscribe }) => (subscribe === undefined ? [] : [subscribe]));
+  for (const room of ["red", "blue"])
+    for (const kind of ["channel", "presence"])
+      expect(asked).toContainEqual(expect.objectContaining({ channel: `chat:${kind}-${room}`, data: room }));
+});
+
+test("[RCT3] outside of strict mode, too, history is loaded by what is mounted with the provider", async () => {
+  await callApi(gateway, "publish", { channel: "chat:red", data: { text: "long ago" } });
+  const { page } = await open("hugo", "&archive&loose");
+  await page
+    .locator("output")
+    .getByText(/long ago/)
+    .waitFor();
+  expect(await page.locator("output").textContent()).toContain("long ago");
+});
+
 test("[RCT3] history is loaded once, and again when it is asked for", async () => {
   for (const text of ["one", "two"]) await callApi(gateway, "publish", { channel: "chat:blue", data: { text } });
   const { page } = await open("dora", "&archive");
