@@ -72,7 +72,11 @@ export class Connector {
     });
     const hasChanged = next.state !== this.#state;
     this.#state = next.state;
-    for (const effect of next.effects) this.#carryOut(effect, event.type === "lost" ? event.reason : undefined);
+    for (const effect of next.effects) {
+      this.#carryOut(effect, event.type === "lost" ? event.reason : undefined);
+      // A listener had another wish meanwhile, and all of that has been carried out.
+      if (this.#state !== next.state) return;
+    }
     if (!hasChanged) return;
     this.#watch();
     this.#events.onState(next.state);

@@ -247,3 +247,18 @@ test("[SDK45] a long queue leaves without being refused so often that the server
   expect(refusals).toBeGreaterThan(0);
   expect(refusals).toBeLessThan(200);
 });
+
+test("[SDK2] a listener that disconnects in the middle of a loss has the last word", async () => {
+  const subject = await connected();
+  const { client } = subject;
+  const states: string[] = [];
+  client.on("state", ({ name }) => states.push(name));
+  client.channel(KEPT).on("state", ({ name }) => name === "subscribing" && client.disconnect());
+  subject.network.sockets[0]?.cut();
+  await subject.flow();
+  expect(client.state.name).toBe("disconnected");
+  expect(states).toEqual(["disconnected"]);
+  await subject.goOn(60);
+  expect(subject.time.timers).toBe(0);
+  expect(subject.network.opened).toBe(1);
+});
