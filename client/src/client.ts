@@ -3,7 +3,7 @@ import { Channels } from "./channels.ts";
 import type { ChannelName, DataOf } from "./channel-map.ts";
 import { Connector } from "./connector.ts";
 import { Continuation } from "./continuation.ts";
-import { Emitter, type Listener, type Unlisten } from "./emitter.ts";
+import { Emitter, guarded, type Listener, type Unlisten } from "./emitter.ts";
 import { ClosedError } from "./errors.ts";
 import { Inbox, type InboxMessage } from "./inbox.ts";
 import { type Inspection, inspect } from "./inspect.ts";
@@ -61,7 +61,8 @@ export class Client<Names extends object = AnyChannels> {
     const settings = settingsOf(options);
     this.#settings = settings;
     const { trace } = settings;
-    this.#trace = trace === undefined ? () => undefined : (body) => trace({ atMs: settings.clock.nowMs(), ...body });
+    this.#trace =
+      trace === undefined ? () => undefined : (body) => guarded(() => trace({ atMs: settings.clock.nowMs(), ...body }));
     this.#inbox = options.inbox === undefined ? undefined : new Inbox(options.inbox.group ?? "");
     const tokens = new TokenSource(options.token, options.getToken);
     const choice = new TransportChoice({

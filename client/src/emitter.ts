@@ -24,13 +24,14 @@ export class Emitter<Events extends object> {
   }
 }
 
-/** Runs code of the application. */
-export function guarded(run: () => void): void {
+/** Runs code of the application; answers with what it did, or with undefined where it threw. */
+export function guarded<T>(run: () => T): T | undefined {
   try {
-    run();
+    return run();
   } catch (error) {
     queueMicrotask(() => {
       throw error;
     });
+    return undefined;
   }
 }

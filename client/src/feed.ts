@@ -111,7 +111,7 @@ export class Feed {
     }
     if (shown.type === "publication") return this.#deps.onPublication(shown.publication);
     this.#deps.trace({ type: "reset", channel: this.#deps.channel, reason: shown.reset.reason });
-    const reload = this.#deps.onReset(shown.reset);
+    const reload = guarded(() => this.#deps.onReset(shown.reset));
     if (reload === undefined) return;
     const behind: Shown[] = [];
     this.#behindReload = behind;
@@ -121,7 +121,8 @@ export class Feed {
       for (const each of behind) this.#show(each);
       this.#keepPlace();
     };
-    reload.then(goOn, (error: unknown) => {
+    // Types do not bind everybody: it may be no promise.
+    Promise.resolve(reload).then(goOn, (error: unknown) => {
       goOn();
       guarded(() => {
         throw error;

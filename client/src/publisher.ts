@@ -1,5 +1,6 @@
 import { backoffMs } from "./backoff.ts";
 import type { CancelTimer } from "./clock.ts";
+import { guarded } from "./emitter.ts";
 import {
   type ClosedError,
   ConnectionLostError,
@@ -68,10 +69,10 @@ export class Publisher {
   async publish(channel: string, data: Payload, options: PublishOptions = {}): Promise<void> {
     const publish = this.#queued(channel, data, options);
     if (this.#link() === undefined) this.#makeRoom(publish, options);
+    this.#settings.store?.keep(publish);
     return new Promise((resolve, reject) => {
       this.#promised.set(publish.key, { resolve, reject, attempts: 0 });
       this.#queue.add(publish);
-      this.#settings.store?.keep(publish);
       this.flush();
     });
   }
@@ -105,7 +106,7 @@ export class Publisher {
   #send(publish: QueuedPublish, link: Link): void {
     const { channel, data, key } = publish;
     const firstSentMs = this.#queue.firstSentMs(key);
-    this.#settings.store?.keep({ ...publish, ...(firstSentMs !== undefined && { firstSentMs }) });
+    guarded(() => this.#settings.store?.keep({ ...publish, ...(firstSentMs !== undefined && { firstSentMs }) }));
     const isKeyed = this.#keysGranted;
     link.request({ kind: "publish", channel, data, ...(isKeyed && { key }) }, (outcome) => {
       this.#answered(publish, outcome, isKeyed);
@@ -176,7 +177,7 @@ export class Publisher {
   #forget({ key }: QueuedPublish): void {
     this.#queue.settle(key);
     this.#promised.delete(key);
-    this.#settings.store?.drop(key);
+    guarded(() => this.#settings.store?.drop(key));
   }
 }
 

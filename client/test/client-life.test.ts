@@ -1,4 +1,4 @@
-import { expect, expectTypeOf, test } from "vitest";
+import { expect, expectTypeOf, onTestFinished, test } from "vitest";
 import { Client } from "../src/client.ts";
 import { createClient } from "../src/create-client.ts";
 import type { TraceEvent } from "../src/trace.ts";
@@ -261,4 +261,56 @@ test("[SDK2] a listener that disconnects in the middle of a loss has the last wo
   await subject.goOn(60);
   expect(subject.time.timers).toBe(0);
   expect(subject.network.opened).toBe(1);
+});
+
+/** What is thrown behind the back of those who listen. */
+function uncaught(): unknown[] {
+  const errors: unknown[] = [];
+  const before = process.listeners("uncaughtException");
+  process.removeAllListeners("uncaughtException");
+  process.on("uncaughtException", (error) => errors.push(error));
+  onTestFinished(() => {
+    process.removeAllListeners("uncaughtException");
+    for (const listener of before) process.on("uncaughtException", listener);
+  });
+  return errors;
+}
+
+function fail(): never {
+  throw new Error("of the application");
+}
+
+function nothing(): undefined {
+  return undefined;
+}
+
+test.each([
+  ["throws", fail],
+  ["answers with no promise", () => "no promise" as unknown as undefined],
+])("[SDK5] [SDK50] a trace that throws and an onReset that %s disturb nothing", async (_name, onReset) => {
+  const errors = uncaught();
+  const subject = new ClientSubject({ trace: fail });
+  subject.client.removeChannel(UNKEPT);
+  const channel = subject.client.channel(UNKEPT, { onReset, tagsFilter: { key: "a", cmp: "ex" } });
+  const seen: unknown[] = [];
+  channel.on("publication", ({ offset }) => seen.push(offset));
+  channel.on("reset", ({ reason }) => seen.push(reason));
+  channel.subscribe();
+  subject.client.connect();
+  await subject.flow();
+  subject.network.sockets[0]?.cut();
+  await subject.flow();
+  subject.server.publish("missed");
+  await subject.goOn(30);
+  subject.server.publish("next");
+  await subject.flow();
+  expect(seen).toEqual(["gap", 2]);
+  expect(new Set(errors.map(String))).toEqual(new Set(["Error: of the application"]));
+});
+
+test("[SDK40] a store that cannot keep a publish fails that publish, and nothing is left of it", async () => {
+  const store = { publishes: () => [], keep: fail, drop: nothing, position: nothing, moveTo: nothing };
+  const subject = new ClientSubject({ store });
+  await expect(subject.client.publish(KEPT, 1)).rejects.toThrow("of the application");
+  expect(subject.client.queue.count).toBe(0);
 });
