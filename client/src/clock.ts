@@ -2,7 +2,7 @@
 export interface Clock {
   /** Milliseconds since 1970. Goes on while the machine sleeps, and may be set back. */
   nowMs(): number;
-  /** Runs once after at least `delayMs` unless the answer is called before. Never runs inside this call. */
+  /** Runs once after at least `delayMs`, or after 24 days where that is less, unless the answer is called before. Never runs inside this call. */
   after(delayMs: number, run: () => void): CancelTimer;
 }
 
@@ -12,10 +12,13 @@ export type CancelTimer = () => void;
 /** From 0 to below 1. */
 export type Random = () => number;
 
+/** Longer timers would fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   after: (delayMs, run) => {
-    const timer = setTimeout(run, delayMs);
+    const timer = setTimeout(run, Math.min(delayMs, MAX_TIMER_MS));
     return () => clearTimeout(timer);
   },
 };

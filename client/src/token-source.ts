@@ -50,11 +50,9 @@ export class TokenSource {
 
 /** Refreshed so long before its end, at most a fifth of its life. */
 const LEAD_MS = 30_000;
-/** Longer timers fire at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** When to refresh what ends in `ttlSeconds`. */
 export function refreshDelayMs(ttlSeconds: number): number {
   const ttlMs = ttlSeconds * 1000;
-  return Math.min(MAX_TIMER_MS, Math.max(0, ttlMs - Math.min(LEAD_MS, ttlMs / 5)));
+  return Math.max(0, ttlMs - Math.min(LEAD_MS, ttlMs / 5));
 }
