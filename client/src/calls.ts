@@ -25,10 +25,6 @@ export class Calls {
     this.#deps = deps;
   }
 
-  get waitingCount(): number {
-    return this.#waiting.size;
-  }
-
   /** Rejects with the reply's error, or where there is none in time. */
   async call<Kind extends Reply["kind"]>(
     request: Request & { readonly kind: Kind },

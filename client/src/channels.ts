@@ -87,6 +87,7 @@ export class Channels {
   }
 
   lost(): void {
+    this.#server.lost();
     for (const subscription of this.#subscriptions.values()) subscription.lost();
   }
 

@@ -7,6 +7,7 @@ import { Emitter, guarded, type Listener, type Unlisten } from "./emitter.ts";
 import { ClosedError } from "./errors.ts";
 import { Inbox, type InboxMessage } from "./inbox.ts";
 import { type Inspection, inspect } from "./inspect.ts";
+import { given } from "./json-fields.ts";
 import { jsonPayload } from "./json-payload.ts";
 import type { Link } from "./link.ts";
 import type { ClientInfo, ConnectResult, Payload, Push, StreamPosition } from "./messages.ts";
@@ -60,16 +61,14 @@ export class Client<Names extends object = AnyChannels> {
   constructor(options: ClientOptions & Parts) {
     const settings = settingsOf(options);
     this.#settings = settings;
-    const { trace } = settings;
-    this.#trace =
-      trace === undefined ? () => undefined : (body) => guarded(() => trace({ atMs: settings.clock.nowMs(), ...body }));
+    this.#trace = (body) => guarded(() => settings.trace?.({ atMs: settings.clock.nowMs(), ...body }));
     this.#inbox = options.inbox === undefined ? undefined : new Inbox(options.inbox.group ?? "");
     const tokens = new TokenSource(options.token, options.getToken);
     const choice = new TransportChoice({
       factories: settings.transports,
       format: settings.codec.format,
       environment: settings.environment,
-      ...(options.transportMemory !== undefined && { memory: options.transportMemory }),
+      memory: options.transportMemory,
     });
     const link = (): Link | undefined => this.#connector.link;
     const opener = new Opener(settings, tokens, choice, this.#trace);
@@ -162,6 +161,8 @@ export class Client<Names extends object = AnyChannels> {
     data: DataOf<Names, Name>,
     options?: PublishOptions,
   ): Promise<void> {
+    const closed = this.#closedForGood();
+    if (closed !== undefined) throw closed;
     return this.#publisher.publish(channel, data, options);
   }
 
@@ -170,7 +171,7 @@ export class Client<Names extends object = AnyChannels> {
     options: HistoryOptions = {},
   ): Promise<History<DataOf<Names, Name>>> {
     const { limit = -1, since, reverse = false } = options;
-    const request = { kind: "history", channel, limit, reverse, ...(since !== undefined && { since }) } as const;
+    const request = { kind: "history", channel, limit, reverse, ...given({ since }) } as const;
     const { result } = await this.#calls.call(request, this.#timeoutMs);
     const { epoch, offset } = result;
     return { publications: result.publications.map((wire) => publicationOf(channel, wire)), epoch, offset };
@@ -214,15 +215,14 @@ export class Client<Names extends object = AnyChannels> {
 
   #makeChannels(link: () => Link | undefined): Channels {
     const changeable = (): Link | undefined => (this.#migrator.isMoving ? undefined : link());
-    const host = { ...this.#settings, trace: this.#trace, link, changeable };
+    const host = { ...this.#settings, trace: this.#trace, link, changeable, closed: () => this.#closedForGood() };
     // What names there are is a matter of types.
     return new Channels(host, this as unknown as ChannelCalls, new ServerFeeds(host, this.#emitter));
   }
 
   #openingRequest(): OpeningRequest {
     const handover = this.#continuation.request(this.#settings.clock.nowMs());
-    const inbox = this.#inbox?.request();
-    return { handover, subs: this.#channels.serverSubs(), ...(inbox !== undefined && { inbox }) };
+    return { handover, subs: this.#channels.serverSubs(), inbox: this.#inbox?.request() };
   }
 
   #established(result: ConnectResult, link: Link): void {
@@ -287,13 +287,16 @@ export class Client<Names extends object = AnyChannels> {
     if (closed !== undefined) {
       this.#publisher.close(closed);
       this.#calls.close(closed);
+      for (const subscription of this.#channels.all) subscription.close(closed);
     }
     this.#emitter.emit("state", state);
   }
 
   #closedError(): ClosedError | undefined {
-    const { state } = this.#connector;
-    if (state.name === "closed") return new ClosedError(state.reason);
-    return state.name === "disconnected" ? new ClosedError() : undefined;
+    return this.state.name === "disconnected" ? new ClosedError() : this.#closedForGood();
+  }
+
+  #closedForGood(): ClosedError | undefined {
+    return this.state.name === "closed" ? new ClosedError(this.state.reason) : undefined;
   }
 }

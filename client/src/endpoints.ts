@@ -7,28 +7,17 @@ const websocketPath = /\/connection\/websocket\/?$/;
  * (`wss://example.com/connection/websocket`). A query is kept.
  */
 export function endpointOf(base: string, transport: string): string {
-  const url = new URL(base);
-  if (transport === "websocket") {
-    url.protocol = isSecure(url) ? "wss:" : "ws:";
-  } else {
-    url.protocol = isSecure(url) ? "https:" : "http:";
-  }
-  url.pathname = `${prefixOf(url)}/connection/${transport}`;
-  return url.href;
+  return urlOf(base, transport === "websocket" ? "ws" : "http", `/connection/${transport}`);
 }
 
 /** Where HTTP streams post their commands. */
 export function emulationEndpointOf(base: string): string {
+  return urlOf(base, "http", "/emulation");
+}
+
+function urlOf(base: string, scheme: string, path: string): string {
   const url = new URL(base);
-  url.protocol = isSecure(url) ? "https:" : "http:";
-  url.pathname = `${prefixOf(url)}/emulation`;
+  url.protocol = scheme + (/^(https|wss):/.test(url.protocol) ? "s:" : ":");
+  url.pathname = url.pathname.replace(websocketPath, "").replace(/\/+$/, "") + path;
   return url.href;
-}
-
-function isSecure({ protocol }: URL): boolean {
-  return protocol === "wss:" || protocol === "https:";
-}
-
-function prefixOf({ pathname }: URL): string {
-  return pathname.replace(websocketPath, "").replace(/\/+$/, "");
 }

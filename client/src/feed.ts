@@ -27,7 +27,7 @@ export interface FeedDeps {
   readonly trace: Trace;
   readonly link: () => Link | undefined;
   /** Keeps the place for the next page. */
-  readonly places?: Pick<ClientStore, "position" | "moveTo">;
+  readonly places?: Pick<ClientStore, "position" | "moveTo"> | undefined;
   readonly onPublication: (publication: WirePublication) => void;
   /** What follows waits until a promise that this answers with is settled. */
   readonly onReset: (reset: Reset) => Promise<void> | undefined;
@@ -60,7 +60,7 @@ export class Feed {
   }
 
   subscribed(result: SubscribeResult): void {
-    this.#stopFilling();
+    this.stopFilling();
     this.#take(subscribed(this.#sequence, result));
   }
 
@@ -73,18 +73,19 @@ export class Feed {
     this.#take(continued(this.#sequence, position, isComplete));
   }
 
-  /** The application ended the subscription: the next one begins anew. */
-  forget(): void {
-    this.#stopFilling();
-    this.#sequence = { isFiltered: this.#deps.isFiltered };
-    this.#behindReload = undefined;
-    this.#deps.places?.moveTo(this.#deps.channel, undefined);
-  }
-
-  #stopFilling(): void {
+  /** The connection is gone: whatever goes on with the next one asks again. */
+  stopFilling(): void {
     this.#turn += 1;
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
+  }
+
+  /** The application ended the subscription: the next one begins anew. */
+  forget(): void {
+    this.stopFilling();
+    this.#sequence = { isFiltered: this.#deps.isFiltered };
+    this.#behindReload = undefined;
+    this.#deps.places?.moveTo(this.#deps.channel, undefined);
   }
 
   #take({ sequence, shown, fill }: SequenceStep): void {
@@ -131,7 +132,7 @@ export class Feed {
   }
 
   #fill(filling: Filling): void {
-    this.#stopFilling();
+    this.stopFilling();
     const turn = this.#turn;
     const link = this.#deps.link();
     const { since, until, found } = filling;

@@ -1,3 +1,4 @@
+import { given } from "./json-fields.ts";
 import type { InboxResult, StreamPosition, WirePublication } from "./messages.ts";
 
 /** A message of the user's inbox. */
@@ -36,6 +37,6 @@ export class Inbox {
     this.#position = { epoch, offset };
     const [oldest] = this.#seen.keys();
     if (this.#seen.size > MAX_EPOCHS && oldest !== undefined) this.#seen.delete(oldest);
-    return { data, epoch, offset, ...(tags !== undefined && { tags }), ...(timeMs !== undefined && { timeMs }) };
+    return { data, epoch, offset, ...given({ tags, timeMs }) };
   }
 }

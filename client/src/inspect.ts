@@ -1,3 +1,4 @@
+import { given } from "./json-fields.ts";
 import type { Link } from "./link.ts";
 import type { ConnectResult, StreamPosition } from "./messages.ts";
 import type { Publisher } from "./publisher.ts";
@@ -39,14 +40,15 @@ export interface Inspected {
 
 export function inspect({ state, link, result, channels, publisher }: Inspected): Inspection {
   const { count, bytes } = publisher.waiting;
-  return {
+  return given({
     state,
-    ...(result !== undefined && { client: result.client, extensions: Object.keys(result.belay ?? {}) }),
-    ...(result?.node !== undefined && { node: result.node }),
-    ...(link !== undefined && { connection: inspectLink(link) }),
+    client: result?.client,
+    extensions: result && Object.keys(result.belay ?? {}),
+    node: result?.node,
+    connection: link && inspectLink(link),
     channels: Array.from(channels, inspectChannel),
     publishes: { unacknowledged: publisher.size, waiting: count, waitingBytes: bytes },
-  };
+  });
 }
 
 function inspectLink({ transportName, bufferedAmount, pendingCount }: Link): ConnectionInspection {
@@ -54,5 +56,5 @@ function inspectLink({ transportName, bufferedAmount, pendingCount }: Link): Con
 }
 
 function inspectChannel({ channel, state, position }: Subscription): ChannelInspection {
-  return { channel, state: state.name, ...(position !== undefined && { position }) };
+  return given({ channel, state: state.name, position });
 }

@@ -1,7 +1,6 @@
 import type { CancelTimer, Clock } from "./clock.ts";
 import type { ClientCodec } from "./codec.ts";
 import { ConnectionLostError, RequestTimeoutError, ServerError } from "./errors.ts";
-import { given } from "./json-fields.ts";
 import type {
   Command,
   ConnectCommand,
@@ -53,7 +52,7 @@ export interface LinkOptions {
   /** How much later than announced a ping may come. */
   readonly pingSlackMs: number;
   /** For the trace. */
-  readonly onFrame?: (direction: "in" | "out", frame: Frame) => void;
+  readonly onFrame?: ((direction: "in" | "out", frame: Frame) => void) | undefined;
 }
 
 interface Pending {
@@ -283,6 +282,5 @@ type Numbered = Request & { readonly id: number };
 const LOCAL_CLOSE = 3000;
 
 function openOptions(connectFrame: Frame, options: LinkOptions): OpenOptions {
-  const { endpoint, emulationEndpoint, headers, environment, codec } = options;
-  return given({ endpoint, emulationEndpoint, headers, environment, format: codec.format, connectFrame });
+  return { ...options, format: options.codec.format, connectFrame };
 }

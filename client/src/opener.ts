@@ -16,7 +16,7 @@ export interface OpeningRequest {
   readonly handover: HandoverRequest;
   /** Server-side subscriptions to recover. */
   readonly subs: ReadonlyMap<string, SubscribeRequest>;
-  readonly inbox?: { readonly group: string; readonly epoch?: string; readonly offset?: number };
+  readonly inbox?: { readonly group: string; readonly epoch?: string; readonly offset?: number } | undefined;
 }
 
 export interface OpeningEvents extends Omit<LinkEvents, "onEstablished"> {
@@ -94,9 +94,7 @@ export class Opener {
       factory,
       endpoint,
       emulationEndpoint: endpoints?.["emulation"] ?? emulationEndpointOf(this.#settings.endpoint),
-      ...(trace !== undefined && {
-        onFrame: (direction, frame) => this.#trace({ type: "frame", link: number, direction, frame }),
-      }),
+      onFrame: trace && ((direction, frame) => this.#trace({ type: "frame", link: number, direction, frame })),
     };
   }
 

@@ -1,3 +1,4 @@
+import { given } from "./json-fields.ts";
 import type { StreamPosition, SubscribeResult, WirePublication } from "./messages.ts";
 
 /**
@@ -170,5 +171,5 @@ function publication(incoming: WirePublication): Shown {
 }
 
 function resetOf(reason: ResetReason, from: StreamPosition, to?: StreamPosition): Shown {
-  return { type: "reset", reset: { reason, from, ...(to !== undefined && { to }) } };
+  return { type: "reset", reset: given({ reason, from, to }) };
 }

@@ -58,6 +58,10 @@ export class ServerFeeds {
     feed.subscribed(result);
   }
 
+  lost(): void {
+    for (const feed of this.#feeds.values()) feed.stopFilling();
+  }
+
   /** A connection that goes on with these, and no others. */
   continued(places: ReadonlyMap<string, StreamPosition>): void {
     this.#keepOnly(places);

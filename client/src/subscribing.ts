@@ -2,6 +2,7 @@ import { type Backoff, backoffMs } from "./backoff.ts";
 import type { ClientStore } from "./client-store.ts";
 import type { CancelTimer, Clock, Random } from "./clock.ts";
 import {
+  type ClosedError,
   ConnectionLostError,
   RequestTimeoutError,
   ServerError,
@@ -28,6 +29,8 @@ export interface SubscriptionHost {
   readonly link: () => Link | undefined;
   /** The connection, where subscriptions may be changed now; in a move they may not. */
   readonly changeable: () => Link | undefined;
+  /** Why the client is closed for good, where it is. */
+  readonly closed: () => ClosedError | undefined;
   /** Told as soon as subscriptions may be changed again. */
   readonly leaveLater: (channel: string) => void;
 }

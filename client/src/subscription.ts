@@ -1,5 +1,5 @@
 import { Emitter, type Listener, type Unlisten } from "./emitter.ts";
-import { UnsubscribedError } from "./errors.ts";
+import { type ClosedError, UnsubscribedError } from "./errors.ts";
 import { Feed } from "./feed.ts";
 import type { ClientInfo, Payload, StreamPosition, WirePublication } from "./messages.ts";
 import { type Publication, publicationOf } from "./publication.ts";
@@ -65,18 +65,20 @@ export class Subscription<Data = unknown> {
   readonly #feed: Feed;
   readonly #subscribing: Subscribing;
   readonly #onReset: SubscriptionOptions["onReset"];
+  readonly #closed: SubscriptionHost["closed"];
   #state: SubscriptionState = { name: "unsubscribed" };
-  #waiting: Waiting[] = [];
+  readonly #waiting: Waiting[] = [];
 
   constructor(channel: string, options: SubscriptionOptions, host: SubscriptionHost, calls: ChannelCalls) {
     this.channel = channel;
     this.#calls = calls;
     this.#onReset = options.onReset;
+    this.#closed = host.closed;
     this.#feed = new Feed({
       ...host,
       channel,
       isFiltered: options.tagsFilter !== undefined,
-      ...(options.isResumed === true && host.store !== undefined && { places: host.store }),
+      places: options.isResumed === true ? host.store : undefined,
       onPublication: (wire) => this.#emitter.emit("publication", publicationOf(channel, wire)),
       onReset: (reset) => this.#reset(reset),
     });
@@ -115,10 +117,12 @@ export class Subscription<Data = unknown> {
     this.#subscribing.start();
   }
 
-  /** Resolves when subscribed, rejects when the subscription ends before. */
+  /** Resolves when subscribed, rejects when the subscription or the client ends before. */
   async ready(): Promise<void> {
     if (this.#state.name === "subscribed") return;
     if (this.#state.name === "unsubscribed") throw this.#state.error ?? new UnsubscribedError(0, "not subscribed");
+    const closed = this.#closed();
+    if (closed !== undefined) throw closed;
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 
@@ -155,7 +159,13 @@ export class Subscription<Data = unknown> {
   /** @internal The connection is lost. */
   lost(): void {
     this.#subscribing.lost();
+    this.#feed.stopFilling();
     if (this.#state.name === "subscribed") this.#become({ name: "subscribing" });
+  }
+
+  /** @internal The client is closed: who waits is told. */
+  close(error: ClosedError): void {
+    for (const { reject } of this.#waiting.splice(0)) reject(error);
   }
 
   /** @internal Another connection goes on behind this place. */
@@ -199,9 +209,7 @@ export class Subscription<Data = unknown> {
     if (state.name === this.#state.name) return;
     this.#state = state;
     if (state.name !== "subscribing") {
-      const waiting = this.#waiting;
-      this.#waiting = [];
-      for (const { resolve, reject } of waiting)
+      for (const { resolve, reject } of this.#waiting.splice(0))
         if (state.name === "subscribed") resolve();
         else reject(state.error ?? new UnsubscribedError(0, "unsubscribed"));
     }

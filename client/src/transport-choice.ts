@@ -11,7 +11,7 @@ export interface ChoiceOptions {
   readonly factories: readonly TransportFactory[];
   readonly format: Format;
   readonly environment: Environment;
-  readonly memory?: TransportMemory;
+  readonly memory?: TransportMemory | undefined;
 }
 
 /** After so long with another transport the preferred one gets a try. */

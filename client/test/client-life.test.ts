@@ -1,30 +1,12 @@
-import { expect, expectTypeOf, onTestFinished, test } from "vitest";
+import { expect, expectTypeOf, test } from "vitest";
 import { Client } from "../src/client.ts";
 import { createClient } from "../src/create-client.ts";
 import type { TraceEvent } from "../src/trace.ts";
-import { ClientSubject, KEPT, UNKEPT } from "./client-subject.ts";
+import { ClientSubject, connected, KEPT, nameOf, UNKEPT } from "./client-subject.ts";
 import { plainCodec } from "./memory-network.ts";
 
 /** On demand: BELAY_CLIENT_RECONNECTS=100000 NODE_OPTIONS=--expose-gc npx vitest run --project integration client/test/client-life.test.ts */
 const reconnects = Number(process.env["BELAY_CLIENT_RECONNECTS"] ?? 2000);
-
-async function connected(options: ConstructorParameters<typeof ClientSubject>[0] = {}): Promise<ClientSubject> {
-  const subject = new ClientSubject(options);
-  subject.subscribe(KEPT);
-  subject.subscribe(UNKEPT);
-  subject.client.connect();
-  await subject.flow();
-  expect(subject.client.state.name).toBe("connected");
-  return subject;
-}
-
-/** Of the error with which it is rejected. */
-async function nameOf(promise: Promise<unknown>): Promise<string> {
-  return promise.then(
-    () => "none",
-    (error: Error) => error.name,
-  );
-}
 
 test("[SDK19] a server that has been silent for longer than its pings allow is given up, and one that pings is not", async () => {
   const subject = await connected();
@@ -246,71 +228,4 @@ test("[SDK45] a long queue leaves without being refused so often that the server
   expect(subject.acknowledged.size).toBe(1000);
   expect(refusals).toBeGreaterThan(0);
   expect(refusals).toBeLessThan(200);
-});
-
-test("[SDK2] a listener that disconnects in the middle of a loss has the last word", async () => {
-  const subject = await connected();
-  const { client } = subject;
-  const states: string[] = [];
-  client.on("state", ({ name }) => states.push(name));
-  client.channel(KEPT).on("state", ({ name }) => name === "subscribing" && client.disconnect());
-  subject.network.sockets[0]?.cut();
-  await subject.flow();
-  expect(client.state.name).toBe("disconnected");
-  expect(states).toEqual(["disconnected"]);
-  await subject.goOn(60);
-  expect(subject.time.timers).toBe(0);
-  expect(subject.network.opened).toBe(1);
-});
-
-/** What is thrown behind the back of those who listen. */
-function uncaught(): unknown[] {
-  const errors: unknown[] = [];
-  const before = process.listeners("uncaughtException");
-  process.removeAllListeners("uncaughtException");
-  process.on("uncaughtException", (error) => errors.push(error));
-  onTestFinished(() => {
-    process.removeAllListeners("uncaughtException");
-    for (const listener of before) process.on("uncaughtException", listener);
-  });
-  return errors;
-}
-
-function fail(): never {
-  throw new Error("of the application");
-}
-
-function nothing(): undefined {
-  return undefined;
-}
-
-test.each([
-  ["throws", fail],
-  ["answers with no promise", () => "no promise" as unknown as undefined],
-])("[SDK5] [SDK50] a trace that throws and an onReset that %s disturb nothing", async (_name, onReset) => {
-  const errors = uncaught();
-  const subject = new ClientSubject({ trace: fail });
-  subject.client.removeChannel(UNKEPT);
-  const channel = subject.client.channel(UNKEPT, { onReset, tagsFilter: { key: "a", cmp: "ex" } });
-  const seen: unknown[] = [];
-  channel.on("publication", ({ offset }) => seen.push(offset));
-  channel.on("reset", ({ reason }) => seen.push(reason));
-  channel.subscribe();
-  subject.client.connect();
-  await subject.flow();
-  subject.network.sockets[0]?.cut();
-  await subject.flow();
-  subject.server.publish("missed");
-  await subject.goOn(30);
-  subject.server.publish("next");
-  await subject.flow();
-  expect(seen).toEqual(["gap", 2]);
-  expect(new Set(errors.map(String))).toEqual(new Set(["Error: of the application"]));
-});
-
-test("[SDK40] a store that cannot keep a publish fails that publish, and nothing is left of it", async () => {
-  const store = { publishes: () => [], keep: fail, drop: nothing, position: nothing, moveTo: nothing };
-  const subject = new ClientSubject({ store });
-  await expect(subject.client.publish(KEPT, 1)).rejects.toThrow("of the application");
-  expect(subject.client.queue.count).toBe(0);
 });

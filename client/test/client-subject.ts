@@ -142,3 +142,21 @@ export class ClientSubject {
     return this.#random / 2_147_483_647;
   }
 }
+
+/** Connected, with both channels subscribed. */
+export async function connected(options: Partial<ClientOptions> = {}): Promise<ClientSubject> {
+  const subject = new ClientSubject(options);
+  subject.subscribe(KEPT);
+  subject.subscribe(UNKEPT);
+  subject.client.connect();
+  await subject.flow();
+  return subject;
+}
+
+/** Name of the error with which it is rejected. */
+export async function nameOf(promise: Promise<unknown>): Promise<string> {
+  return promise.then(
+    () => "none",
+    (error: Error) => error.name,
+  );
+}

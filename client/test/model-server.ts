@@ -23,7 +23,7 @@ export interface Faults {
   ignoreCommand: boolean;
   /** The next `belay:moved` is refused. */
   refuseMove: boolean;
-  /** The next subscribe or publish gets a temporary error. */
+  /** The next subscribe, publish or history gets a temporary error. */
   refuseCommand: boolean;
 }
 
@@ -271,6 +271,7 @@ export class ModelServer implements SocketServer {
 
   #history(connection: ModelConnection, command: Extract<Command, { readonly kind: "history" }>): void {
     const { id, limit, since } = command;
+    if (this.#refuses(connection, id)) return;
     const channel = this.#channel(command.channel);
     if (!channel.hasHistory)
       return this.#reply(connection, { id, kind: "error", error: { code: 108, message: "not available" } });

@@ -1,0 +1,114 @@
+import { expect, onTestFinished, test } from "vitest";
+import { ClientSubject, connected, KEPT, nameOf, UNKEPT } from "./client-subject.ts";
+
+test("[SDK2] a listener that disconnects in the middle of a loss has the last word", async () => {
+  const subject = await connected();
+  const { client } = subject;
+  const states: string[] = [];
+  client.on("state", ({ name }) => states.push(name));
+  client.channel(KEPT).on("state", ({ name }) => name === "subscribing" && client.disconnect());
+  subject.network.sockets[0]?.cut();
+  await subject.flow();
+  expect(client.state.name).toBe("disconnected");
+  expect(states).toEqual(["disconnected"]);
+  await subject.goOn(60);
+  expect(subject.time.timers).toBe(0);
+  expect(subject.network.opened).toBe(1);
+});
+
+/** What is thrown behind the back of those who listen. */
+function uncaught(): unknown[] {
+  const errors: unknown[] = [];
+  const before = process.listeners("uncaughtException");
+  process.removeAllListeners("uncaughtException");
+  process.on("uncaughtException", (error) => errors.push(error));
+  onTestFinished(() => {
+    process.removeAllListeners("uncaughtException");
+    for (const listener of before) process.on("uncaughtException", listener);
+  });
+  return errors;
+}
+
+function fail(): never {
+  throw new Error("of the application");
+}
+
+function nothing(): undefined {
+  return undefined;
+}
+
+test.each([
+  ["throws", fail],
+  ["answers with no promise", () => "no promise" as unknown as undefined],
+])("[SDK5] [SDK50] a trace that throws and an onReset that %s disturb nothing", async (_name, onReset) => {
+  const errors = uncaught();
+  const subject = new ClientSubject({ trace: fail });
+  subject.client.removeChannel(UNKEPT);
+  const channel = subject.client.channel(UNKEPT, { onReset, tagsFilter: { key: "a", cmp: "ex" } });
+  const seen: unknown[] = [];
+  channel.on("publication", ({ offset }) => seen.push(offset));
+  channel.on("reset", ({ reason }) => seen.push(reason));
+  channel.subscribe();
+  subject.client.connect();
+  await subject.flow();
+  subject.network.sockets[0]?.cut();
+  await subject.flow();
+  subject.server.publish("missed");
+  await subject.goOn(30);
+  subject.server.publish("next");
+  await subject.flow();
+  expect(seen).toEqual(["gap", 2]);
+  expect(new Set(errors.map(String))).toEqual(new Set(["Error: of the application"]));
+});
+
+test("[SDK40] a store that cannot keep a publish fails that publish, and nothing is left of it", async () => {
+  const store = { publishes: () => [], keep: fail, drop: nothing, position: nothing, moveTo: nothing };
+  const subject = new ClientSubject({ store });
+  await expect(subject.client.publish(KEPT, 1)).rejects.toThrow("of the application");
+  expect(subject.client.queue.count).toBe(0);
+});
+
+test("[SDK12] who waits for a subscription, or publishes, is told when the client closes for good", async () => {
+  const subject = await connected();
+  const { client } = subject;
+  const late = client.channel(KEPT);
+  late.unsubscribe();
+  await subject.flow();
+  subject.server.faults.ignoreCommand = true;
+  late.subscribe();
+  const ready = nameOf(late.ready());
+  await subject.flow();
+  subject.server.closeAll(3500);
+  await subject.flow();
+  expect(client.state.name).toBe("closed");
+  expect(await ready).toBe("ClosedError");
+  expect(await nameOf(late.ready())).toBe("ClosedError");
+  expect(await nameOf(client.publish(KEPT, 1))).toBe("ClosedError");
+  client.connect();
+  await subject.flow();
+  expect(late.state.name).toBe("subscribed");
+});
+
+test("[SDK2] after disconnect no timer is left, whatever was under way", async () => {
+  const subject = await connected();
+  const { client } = subject;
+  // A hole whose fill is to be tried again, and a publish.
+  subject.network.sockets[0]?.cut();
+  await subject.flow();
+  subject.server.publish("missed");
+  subject.server.faults.refuseCommand = true;
+  await subject.goOn(1);
+  expect(subject.server.faults.refuseCommand).toBe(false);
+  const outcome = nameOf(client.publish(KEPT, 1));
+  client.disconnect();
+  await subject.flow();
+  expect(await outcome).toBe("OutcomeUnknownError");
+  expect(subject.time.timers).toBe(0);
+  const waiting = nameOf(client.publish(KEPT, 2));
+  client.disconnect();
+  client.connect();
+  client.disconnect();
+  expect(await waiting).toBe("ClosedError");
+  await subject.flow();
+  expect(subject.time.timers).toBe(0);
+});
