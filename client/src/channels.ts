@@ -94,7 +94,8 @@ export class Channels {
   push(push: ChannelPush): void {
     const subscription = this.#subscriptions.get(push.channel);
     if (push.kind === "subscribe") return this.#server.subscribed(push.channel, push.result);
-    if (subscription === undefined || this.#server.has(push.channel)) return this.#server.push(push);
+    const isMine = subscription?.connection.isLive === true || !this.#server.has(push.channel);
+    if (subscription === undefined || !isMine) return this.#server.push(push);
     if (push.kind === "publication") return subscription.arrived(push.publication);
     if (push.kind === "unsubscribe") return subscription.unsubscribed(push.code, push.reason);
     subscription.moved(push.kind, push.info);
