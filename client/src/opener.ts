@@ -42,12 +42,19 @@ export class Opener {
   open(request: OpeningRequest, events: OpeningEvents): () => void {
     let isCancelled = false;
     let link: Link | undefined;
+    const { clock, connectTimeoutMs } = this.#settings;
+    const cancelTimer = clock.after(connectTimeoutMs, () => {
+      this.#tokens.forget();
+      fail(LOCAL.noToken);
+    });
     const fail = (end: Omit<LinkEnd, "wasOpened">): void => {
+      cancelTimer();
       if (!isCancelled) events.onEnd({ ...end, wasOpened: false });
     };
     const begin = (token: string | undefined): void => {
+      cancelTimer();
       if (isCancelled) return;
-      const factory = this.#choice.next(this.#settings.clock.nowMs());
+      const factory = this.#choice.next(clock.nowMs());
       if (factory === undefined) return fail(LOCAL.noTransport);
       try {
         link = this.#link(connectOf(this.#settings, token, request), factory, events);
@@ -58,6 +65,7 @@ export class Opener {
     this.#tokens.get().then(begin, (error: unknown) => fail(failure(error)));
     return () => {
       isCancelled = true;
+      cancelTimer();
       link?.close(1000, "given up");
     };
   }

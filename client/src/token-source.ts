@@ -33,6 +33,11 @@ export class TokenSource {
     return this.#fetching;
   }
 
+  /** Whoever was asked does not answer. */
+  forget(): void {
+    this.#fetching = undefined;
+  }
+
   /** The token at hand is of no use any more. */
   drop(): void {
     if (this.canRenew) this.#token = undefined;
