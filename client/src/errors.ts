@@ -60,6 +60,11 @@ export class QueueExpiredError extends Error {
   override readonly name = "QueueExpiredError";
 }
 
+/** Messages of the inbox are gone before this client has seen them: load what they told anew. */
+export class InboxLostError extends Error {
+  override readonly name = "InboxLostError";
+}
+
 /** The subscription ended. */
 export class UnsubscribedError extends Error {
   override readonly name = "UnsubscribedError";

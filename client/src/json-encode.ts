@@ -66,11 +66,11 @@ function subscribeRequest({ joinLeave, tagsFilter, ...rest }: SubscribeRequest):
 }
 
 function publishBody({ channel, data, key }: Members<PublishCommand>): object {
-  return { channel, data: written(data), belay: key === undefined ? undefined : { key } };
+  return { channel, data: written(data), belay: key && { key } };
 }
 
-function historyBody({ channel, limit, since, reverse }: Members<HistoryCommand>): object {
-  return { channel, limit, reverse, since: since && position(since) };
+function historyBody({ since, ...rest }: Members<HistoryCommand>): object {
+  return { ...rest, since: since && position(since) };
 }
 
 /** JSON has no form for `undefined` and functions: the member would be missing. */

@@ -112,3 +112,38 @@ test("[SDK2] after disconnect no timer is left, whatever was under way", async (
   await subject.flow();
   expect(subject.time.timers).toBe(0);
 });
+
+test("[SDK15] a token provider that never answers is given up like a connection that does not open, and asked again", async () => {
+  let asked = 0;
+  const getToken = async (): Promise<string> => {
+    asked += 1;
+    return asked === 1 ? new Promise(() => undefined) : "token";
+  };
+  const subject = new ClientSubject({ getToken });
+  subject.client.connect();
+  await subject.goOn(9);
+  expect(subject.client.state).toMatchObject({ name: "connecting", phase: "opening" });
+  await subject.goOn(5);
+  expect(subject.client.state.name).toBe("connected");
+  expect(asked).toBe(2);
+});
+
+test("[SDK3] a channel that the server subscribes, too, is heard by the subscription that the application has", async () => {
+  const subject = await connected();
+  const result = { epoch: "epoch", offset: 0 };
+  subject.server.live[0]?.socket.send([{ type: "push", kind: "subscribe", channel: KEPT, result }]);
+  await subject.flow();
+  subject.server.publish("for both");
+  await subject.flow();
+  expect(subject.seen.get(KEPT)).toEqual(["begins", { offset: 1 }]);
+});
+
+test("[SDK26] messages of the inbox that are gone are told by an error", async () => {
+  const subject = new ClientSubject({ inbox: {} });
+  const errors: string[] = [];
+  subject.client.on("error", ({ name }) => errors.push(name));
+  subject.server.inbox = { group: "", epoch: "e", offset: 5, lost: true };
+  subject.client.connect();
+  await subject.flow();
+  expect(errors).toEqual(["InboxLostError"]);
+});

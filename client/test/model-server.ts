@@ -3,6 +3,7 @@ import type {
   ConnectCommand,
   ConnectResult,
   HandoverRequest,
+  InboxResult,
   Push,
   Reply,
   StreamPosition,
@@ -36,6 +37,8 @@ export class ModelServer implements SocketServer {
   pingSeconds = 25;
   /** Asked before each publish: true refuses it with `too many requests`. */
   isOverLimit: () => boolean = () => false;
+  /** Of every connect's reply. */
+  inbox: InboxResult | undefined;
   /** Told before a refused connect. */
   windowMs: number | undefined;
   readonly #connections = new Set<ModelConnection>();
@@ -178,7 +181,11 @@ export class ModelServer implements SocketServer {
 
   #granted({ client, session, secret = "" }: ModelConnection, moved: Places | undefined): ConnectResult {
     const handover = { session, secret, resumeMs: RESUME_MS, ...(moved !== undefined && { moved }) };
-    const belay = { ...(this.grantsHandover && { handover }), ...(this.grantsKeys && { keys: true }) };
+    const belay = {
+      ...(this.grantsHandover && { handover }),
+      ...(this.grantsKeys && { keys: true }),
+      ...(this.inbox && { inbox: this.inbox }),
+    };
     return { client, version: "", ping: this.pingSeconds, pong: true, session, node: "node", belay };
   }
 
