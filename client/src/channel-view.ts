@@ -54,7 +54,8 @@ export function channelView<Data>(
       }),
       subscription.on("error", (error) => change((before) => ({ ...before, error }))),
       subscription.on("reset", (reset) => {
-        change((before) => ({ ...before, reset }));
+        // Of another epoch nothing that is shown is there any more.
+        change((before) => ({ ...before, reset, ...(reset.reason === "epoch" && { publications: [] }) }));
         history?.loadAgain();
       }),
     ];

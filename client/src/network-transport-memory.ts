@@ -11,11 +11,11 @@ interface NavigatorWithConnection {
  * Remembers the transport that works for each kind of network (`wifi`, `cellular`, …), where the browser tells it; so the next page
  * does not wait for a WebSocket that a proxy holds back. A storage that is full or forbidden is none.
  */
-export function networkTransportMemory(storage: TextStorage = localStorage): TransportMemory {
+export function networkTransportMemory(storage?: TextStorage): TransportMemory {
   return {
     load: () => {
       try {
-        return storage.getItem(keyOf()) ?? undefined;
+        return (storage ?? localStorage).getItem(keyOf()) ?? undefined;
       } catch {
         // Storage is forbidden here: nothing is remembered.
         return undefined;
@@ -23,7 +23,7 @@ export function networkTransportMemory(storage: TextStorage = localStorage): Tra
     },
     save: (name) => {
       try {
-        storage.setItem(keyOf(), name);
+        (storage ?? localStorage).setItem(keyOf(), name);
       } catch {
         // Storage is full or forbidden: the next page tries again.
       }

@@ -27,7 +27,13 @@ export function presenceView(
   return new LiveView(EMPTY, (change) => {
     const { subscription, release } = holdSubscription(client, channel, { ...options, joinLeave: true });
     const roll = new Roll(subscription, change);
+    let wasMoving = false;
     const unlisten = [
+      // Who came and went in the middle of a move is not told for sure.
+      client.on("state", ({ name }) => {
+        if (wasMoving && name === "connected") void roll.load();
+        wasMoving = name === "migrating";
+      }),
       subscription.on("state", ({ name }) => name === "subscribed" && void roll.load()),
       subscription.on("join", (info) => roll.change((clients) => clients.set(info.client, info))),
       subscription.on("leave", (info) => roll.change((clients) => clients.delete(info.client))),
@@ -67,7 +73,9 @@ class Roll {
       this.#moves = undefined;
       this.#change(() => ({ clients: after(clients, moves), isLoaded: true }));
     } catch (error) {
-      if (turn === this.#turn) this.#change((before) => ({ ...before, error: error as Error }));
+      if (turn !== this.#turn) return;
+      this.#moves = undefined;
+      this.#change((before) => ({ ...before, error: error as Error }));
     }
   }
 
