@@ -1,4 +1,3 @@
-import { given } from "./json-fields.ts";
 import type { StreamPosition, SubscribeResult, WirePublication } from "./messages.ts";
 
 /**
@@ -171,5 +170,5 @@ function publication(incoming: WirePublication): Shown {
 }
 
 function resetOf(reason: ResetReason, from: StreamPosition, to?: StreamPosition): Shown {
-  return { type: "reset", reset: given({ reason, from, to }) };
+  return { type: "reset", reset: { reason, from, ...(to && { to }) } };
 }

@@ -1,6 +1,5 @@
 import { expect, onTestFinished, test } from "vitest";
 import { channelView } from "../src/channel-view.ts";
-import type { Client } from "../src/client.ts";
 import { networkTransportMemory } from "../src/network-transport-memory.ts";
 import { presenceView } from "../src/presence-view.ts";
 import type { TraceEvent } from "../src/trace.ts";
@@ -9,7 +8,7 @@ import { settle } from "./fake-time.ts";
 
 test("[VIW3] of a channel that began anew nothing from before is shown", async () => {
   const subject = new ClientSubject();
-  const view = channelView(subject.client as Client, UNKEPT);
+  const view = channelView(subject.client, UNKEPT);
   onTestFinished(view.listen(() => undefined));
   subject.client.connect();
   await subject.flow();
@@ -32,7 +31,7 @@ test("[VIW4] who is there is asked for again after a move", async () => {
     asked += (event.frame as unknown as { readonly kind: string }[]).filter(({ kind }) => kind === "presence").length;
   };
   const subject = new ClientSubject({ trace });
-  onTestFinished(presenceView(subject.client as Client, UNKEPT).listen(() => undefined));
+  onTestFinished(presenceView(subject.client, UNKEPT).listen(() => undefined));
   subject.client.connect();
   await subject.flow();
   await settle();
@@ -43,13 +42,14 @@ test("[VIW4] who is there is asked for again after a move", async () => {
   expect(asked).toBe(2);
 });
 
+function forbidden(): never {
+  throw new DOMException("forbidden", "SecurityError");
+}
+
 test("[SDK18] a page that may not touch its storage remembers nothing, and goes on", () => {
   const before = Object.getOwnPropertyDescriptor(globalThis, "localStorage");
   onTestFinished(() => void Object.defineProperty(globalThis, "localStorage", before ?? { value: undefined }));
-  const get = (): never => {
-    throw new DOMException("forbidden", "SecurityError");
-  };
-  Object.defineProperty(globalThis, "localStorage", { configurable: true, get });
+  Object.defineProperty(globalThis, "localStorage", { configurable: true, get: forbidden });
   const memory = networkTransportMemory();
   expect(memory.load()).toBeUndefined();
   expect(() => memory.save("websocket")).not.toThrow();
