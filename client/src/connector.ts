@@ -9,9 +9,6 @@ import { type ClosedReason, type Effect, type State, type StateEvent, step } fro
 import type { TokenSource } from "./token-source.ts";
 import type { TransportChoice } from "./transport-choice.ts";
 
-/** A probe must be answered within this; else the connection is given up. */
-const PROBE_TIMEOUT_MS = 5000;
-
 export interface ConnectorDeps {
   readonly settings: Settings;
   readonly opener: Opener;
@@ -159,7 +156,7 @@ export class Connector {
       this.#unwatch = undefined;
       return;
     }
-    const probe = (): void => this.#link?.probe(PROBE_TIMEOUT_MS);
+    const probe = (): void => this.#link?.probe();
     const retry = (): void => {
       probe();
       this.handle({ type: "online" });

@@ -4,6 +4,7 @@ import type { CancelTimer, Clock, Random } from "./clock.ts";
 import { guarded } from "./emitter.ts";
 import { ConnectionLostError, RequestTimeoutError } from "./errors.ts";
 import { isTemporary } from "./failure.ts";
+import { given } from "./json-fields.ts";
 import type { Link } from "./link.ts";
 import type { StreamPosition, SubscribeResult, WirePublication } from "./messages.ts";
 import {
@@ -52,7 +53,7 @@ export class Feed {
   constructor(deps: FeedDeps) {
     this.#deps = deps;
     const position = deps.places?.position(deps.channel);
-    this.#sequence = { isFiltered: deps.isFiltered, ...(position !== undefined && { position }) };
+    this.#sequence = { isFiltered: deps.isFiltered, ...given({ position }) };
   }
 
   get position(): StreamPosition | undefined {
@@ -161,7 +162,10 @@ export class Feed {
     const again = (): void => this.#fill({ ...filling, attempt: attempt + 1 });
     // The connection may have been followed by another one without a loss.
     const isLost = error instanceof ConnectionLostError;
-    const mayHelp = error instanceof RequestTimeoutError || isTemporary(error);
+    const isUnanswered = error instanceof RequestTimeoutError;
+    // A dead connection must not use the tries up: the next one can fill the hole.
+    if (isUnanswered) this.#deps.link()?.probe();
+    const mayHelp = isUnanswered || isTemporary(error);
     if (!isLost && (!mayHelp || attempt >= FILL_TRIES)) return this.#giveUp(until);
     this.#cancelTimer = clock.after(isLost ? 0 : backoffMs(backoff, attempt, random()), again);
   }

@@ -61,6 +61,8 @@ interface Pending {
 }
 
 const CONNECT_ID = 1;
+/** A probe must be answered within this; else the connection is given up. */
+const PROBE_TIMEOUT_MS = 5000;
 /** Commands of one frame: with tokens they stay within the server's 64 KiB. */
 const MAX_BATCH = 16;
 
@@ -136,14 +138,14 @@ export class Link {
   }
 
   /** Asks for a sign of life: without one the link ends. */
-  probe(timeoutMs: number): void {
+  probe(): void {
     if (this.#phase !== "established") return;
     const askedMs = this.#options.clock.nowMs();
     const onSilence: Answer = (outcome) => {
       const isSilent = !outcome.ok && outcome.error instanceof RequestTimeoutError && this.#heardMs <= askedMs;
       if (isSilent) this.#end(LOCAL.noPing);
     };
-    this.request({ kind: "ping" }, onSilence, timeoutMs);
+    this.request({ kind: "ping" }, onSilence, PROBE_TIMEOUT_MS);
   }
 
   /** The server has left a command unanswered that it must answer: the two do not agree any more about what there is. */

@@ -189,6 +189,21 @@ test("[SDK25] a resume tells where the client's own subscriptions stood, so that
   expect(subject.seen.get(KEPT)).toEqual(["begins", { offset: 1 }, { offset: 2 }]);
 });
 
+test("[SDK22] a hole is not given up because the connection on which it is to be filled is dead", async () => {
+  const subject = await connected();
+  subject.server.faults.hasMissedTooMuch = true;
+  subject.network.sockets[0]?.cut();
+  await subject.flow();
+  subject.server.publish("missed");
+  subject.server.faults.refuseCommand = true;
+  while (subject.server.faults.refuseCommand) await subject.goOn(1);
+  // It answered with an error that is temporary, and with nothing from then on.
+  subject.network.sockets.at(-1)?.block();
+  await subject.goOn(120);
+  expect(subject.client.state.name).toBe("connected");
+  expect(subject.seen.get(KEPT)).toEqual(["begins", { offset: 1 }]);
+});
+
 test("[SDK24] a filtered subscription that a resume cannot give everything to is told so", async () => {
   const subject = new ClientSubject();
   subject.client.removeChannel(UNKEPT);

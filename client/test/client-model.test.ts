@@ -48,6 +48,7 @@ const faults: readonly Weighted[] = [
   [1, "refuse connect", ({ server }) => void (server.faults.refuseConnect = true)],
   [1, "refuse move", ({ server }) => void (server.faults.refuseMove = true)],
   [1, "refuse command", ({ server }) => void (server.faults.refuseCommand = true)],
+  [2, "missed too much", ({ server }) => void (server.faults.hasMissedTooMuch = true)],
   [1, "ignore command", ({ server }) => void (server.faults.ignoreCommand = true)],
   [1, "network down", ({ network }) => void (network.isDown = true)],
   [1, "network up", ({ network }) => void (network.isDown = false)],
@@ -85,7 +86,7 @@ async function play(subject: ClientSubject, happened: readonly (readonly [string
 async function recover(subject: ClientSubject): Promise<void> {
   const { network, server, client } = subject;
   network.isDown = false;
-  Object.assign(server.faults, { refuseConnect: false, ignoreCommand: false, refuseMove: false, refuseCommand: false });
+  for (const fault of Object.keys(server.faults)) Object.assign(server.faults, { [fault]: false });
   client.connect();
   await subject.flow();
   await subject.goOn(200);

@@ -15,6 +15,8 @@ import type { ModelChannel } from "./model-channel.ts";
 import { ModelConnection } from "./model-connection.ts";
 
 const RESUME_MS = 10_000;
+/** Of one answer: a hole takes several. */
+const MAX_PAGE = 3;
 
 /** What goes wrong next. */
 export interface Faults {
@@ -26,12 +28,20 @@ export interface Faults {
   refuseMove: boolean;
   /** The next subscribe, publish or history gets a temporary error. */
   refuseCommand: boolean;
+  /** The next who comes back has missed too much: it is told so, and finds it in the history. */
+  hasMissedTooMuch: boolean;
 }
 
 /** Pods of one cluster as a client sees them: every rule that the SDK relies on, and nothing else. Connections of one user. */
 export class ModelServer implements SocketServer {
   readonly channels: ReadonlyMap<string, ModelChannel>;
-  readonly faults: Faults = { refuseConnect: false, ignoreCommand: false, refuseMove: false, refuseCommand: false };
+  readonly faults: Faults = {
+    refuseConnect: false,
+    ignoreCommand: false,
+    refuseMove: false,
+    refuseCommand: false,
+    hasMissedTooMuch: false,
+  };
   grantsKeys = true;
   grantsHandover = true;
   pingSeconds = 25;
@@ -162,6 +172,12 @@ export class ModelServer implements SocketServer {
     return refuseCommand;
   }
 
+  #missedTooMuch(): boolean {
+    const { hasMissedTooMuch } = this.faults;
+    this.faults.hasMissedTooMuch = false;
+    return hasMissedTooMuch;
+  }
+
   #connect(socket: MemorySocket, { id, belay }: ConnectCommand): void {
     if (this.faults.refuseConnect) {
       this.faults.refuseConnect = false;
@@ -210,7 +226,7 @@ export class ModelServer implements SocketServer {
     for (const channel of source.subs.keys()) {
       const { top, hasHistory } = this.#channel(channel);
       const wanted = request?.session === undefined ? undefined : request.positions.get(channel);
-      const place = isResume && hasHistory && wanted !== undefined ? wanted : top;
+      const place = isResume && hasHistory && wanted !== undefined && !this.#missedTooMuch() ? wanted : top;
       moved.set(channel, place);
       target.subs.set(channel, place.offset);
     }
@@ -260,7 +276,8 @@ export class ModelServer implements SocketServer {
     if (connection.subs.has(name))
       return this.#reply(connection, { id, kind: "error", error: { code: 105, message: "already subscribed" } });
     const channel = this.#channel(name);
-    const since = recover === true && epoch === channel.epoch && channel.hasHistory ? offset : undefined;
+    const mayRecover = recover === true && epoch === channel.epoch && channel.hasHistory;
+    const since = mayRecover && !this.#missedTooMuch() ? offset : undefined;
     connection.subs.set(name, channel.log.length);
     const recovery: SubscribeResult = { wasRecovering: true, recovered: since !== undefined };
     const result: SubscribeResult = {
@@ -283,7 +300,7 @@ export class ModelServer implements SocketServer {
     if (!channel.hasHistory)
       return this.#reply(connection, { id, kind: "error", error: { code: 108, message: "not available" } });
     const from = since?.offset ?? 0;
-    const publications = channel.log.slice(from, limit < 0 ? undefined : from + limit);
+    const publications = channel.log.slice(from, from + Math.min(MAX_PAGE, limit < 0 ? MAX_PAGE : limit));
     this.#reply(connection, { id, kind: "history", result: { publications, ...channel.top } });
   }
 
