@@ -17,7 +17,7 @@ import type { StreamPosition, SubscribeResult, WirePublication } from "./message
  */
 export interface Sequence {
   /** Place of the newest one shown; absent where the server tells no places. */
-  readonly position?: StreamPosition;
+  readonly position?: StreamPosition | undefined;
   /** A hole is being filled: newer ones wait, in their order. */
   readonly held?: readonly WirePublication[];
   readonly isFiltered: boolean;
@@ -47,17 +47,12 @@ export interface SequenceStep {
 }
 
 /** The subscription begins, or begins again after a loss. */
-export function subscribed(sequence: Sequence, result: SubscribeResult): SequenceStep {
-  const before = sequence.position;
-  const base: Sequence = { isFiltered: sequence.isFiltered };
-  const position = positionOf(result);
-  const publications = result.publications ?? [];
-  if (before === undefined) return { sequence: at(base, position), shown: publications.map(publication) };
-  if (position === undefined)
-    return { sequence: base, shown: [resetOf("gap", before), ...publications.map(publication)] };
-  if (result.recovered === true && before.epoch === position.epoch)
-    return recovered({ ...base, position: before }, publications, position);
-  return unrecovered({ ...base, position: before }, publications, position);
+export function subscribed({ position, isFiltered }: Sequence, result: SubscribeResult): SequenceStep {
+  const { epoch, offset = 0, publications = [] } = result;
+  const top = epoch ? { epoch, offset } : undefined;
+  if (position !== undefined && position.epoch === top?.epoch) return begunAgain({ isFiltered, position }, result, top);
+  const resets = position === undefined ? [] : [resetOf(top === undefined ? "gap" : "epoch", position, top)];
+  return { sequence: { isFiltered, position: top }, shown: [...resets, ...publications.map(publication)] };
 }
 
 /** One more publication. */
@@ -68,7 +63,7 @@ export function arrived(sequence: Sequence, incoming: WirePublication): Sequence
   if (held !== undefined) return { sequence: { ...sequence, held: [...held, incoming] }, shown: [] };
   if (offset <= position.offset) return { sequence, shown: [] };
   if (isFiltered || offset === position.offset + 1)
-    return { sequence: at(sequence, { ...position, offset }), shown: [publication(incoming)] };
+    return { sequence: { ...sequence, position: { ...position, offset } }, shown: [publication(incoming)] };
   return {
     sequence: { ...sequence, held: [incoming] },
     shown: [],
@@ -76,16 +71,17 @@ export function arrived(sequence: Sequence, incoming: WirePublication): Sequence
   };
 }
 
-/** Another connection goes on behind `to`. `isComplete`: whatever a filter lets through before that has come. */
-export function continued(sequence: Sequence, to: StreamPosition, isComplete: boolean): SequenceStep {
-  const { position, isFiltered, held = [] } = sequence;
-  if (position === undefined) return { sequence: at(sequence, to), shown: [] };
-  if (position.epoch !== to.epoch) return { sequence: at({ isFiltered }, to), shown: [resetOf("epoch", position, to)] };
-  // Whoever was asked to fill a hole may be gone.
-  const until = Math.max(to.offset, (held[0]?.offset ?? 0) - 1);
-  if (until <= position.offset) return afterwards({ isFiltered, position }, held, []);
-  if (isFiltered) return { sequence: at(sequence, to), shown: isComplete ? [] : [resetOf("gap", position, to)] };
-  return { sequence: { ...sequence, held }, shown: [], fill: { since: position, until } };
+/**
+ * Another connection goes on behind `to`, and brings everything from there on, also what is held. `isComplete`: whatever a filter
+ * lets through before that has come.
+ */
+export function continued({ position, isFiltered }: Sequence, to: StreamPosition, isComplete: boolean): SequenceStep {
+  const sequence = { isFiltered, position: to };
+  if (position === undefined) return { sequence, shown: [] };
+  if (position.epoch !== to.epoch) return { sequence, shown: [resetOf("epoch", position, to)] };
+  if (to.offset <= position.offset) return { sequence: { isFiltered, position }, shown: [] };
+  if (isFiltered) return { sequence, shown: isComplete ? [] : [resetOf("gap", position, to)] };
+  return filling(position, to.offset);
 }
 
 /**
@@ -109,38 +105,41 @@ export function filled(sequence: Sequence, until: number, found: readonly WirePu
   return afterwards({ isFiltered, position: { ...position, offset: last } }, held, shown);
 }
 
-function unrecovered(
-  sequence: Sequence & { readonly position: StreamPosition },
-  publications: readonly WirePublication[],
-  top: StreamPosition,
-): SequenceStep {
-  const { position } = sequence;
-  const isSameEpoch = position.epoch === top.epoch;
+interface Placed extends Sequence {
+  readonly position: StreamPosition;
+}
+
+/** In the same epoch. */
+function begunAgain({ isFiltered, position }: Placed, result: SubscribeResult, top: StreamPosition): SequenceStep {
+  const { publications = [] } = result;
+  if (result.recovered === true) return recovered({ isFiltered, position }, publications, top);
   const shown = publications.map(publication);
-  if (isSameEpoch && position.offset === top.offset) return { sequence, shown };
+  const sequence = { isFiltered, position: top };
+  if (position.offset === top.offset) return { sequence, shown };
   // What was too much to be recovered at once may be had piece by piece.
-  if (isSameEpoch && position.offset < top.offset && !sequence.isFiltered && shown.length === 0)
-    return { sequence: { ...sequence, held: [] }, shown, fill: { since: position, until: top.offset } };
-  return { sequence: at(sequence, top), shown: [resetOf(isSameEpoch ? "gap" : "epoch", position, top), ...shown] };
+  if (position.offset < top.offset && !isFiltered && shown.length === 0) return filling(position, top.offset);
+  return { sequence, shown: [resetOf("gap", position, top), ...shown] };
 }
 
 function recovered(
-  sequence: Sequence & { readonly position: StreamPosition },
+  { isFiltered, position }: Placed,
   publications: readonly WirePublication[],
   top: StreamPosition,
 ): SequenceStep {
   const shown: Shown[] = [];
-  let { offset: last } = sequence.position;
+  let last = position;
+  const tellUpTo = (offset: number): void => {
+    if (offset > last.offset && !isFiltered) shown.push(resetOf("gap", last, { ...top, offset }));
+  };
   for (const each of publications) {
-    const { offset = last } = each;
-    if (offset <= last) continue;
-    if (offset > last + 1 && !sequence.isFiltered)
-      shown.push(resetOf("gap", { ...top, offset: last }, { ...top, offset: offset - 1 }));
+    const { offset = 0 } = each;
+    if (offset <= last.offset) continue;
+    tellUpTo(offset - 1);
     shown.push(publication(each));
-    last = offset;
+    last = { ...top, offset };
   }
-  if (last < top.offset && !sequence.isFiltered) shown.push(resetOf("gap", { ...top, offset: last }, top));
-  return { sequence: at(sequence, top), shown };
+  tellUpTo(top.offset);
+  return { sequence: { isFiltered, position: top }, shown };
 }
 
 /** Shows what waited behind a hole, up to the next hole. */
@@ -157,12 +156,9 @@ function afterwards(sequence: Sequence, held: readonly WirePublication[], before
   return { sequence: next, shown };
 }
 
-function positionOf({ epoch, offset }: SubscribeResult): StreamPosition | undefined {
-  return epoch === undefined || epoch === "" ? undefined : { epoch, offset: offset ?? 0 };
-}
-
-function at(sequence: Sequence, position: StreamPosition | undefined): Sequence {
-  return position === undefined ? sequence : { ...sequence, position };
+/** Nothing is shown before what is missing. */
+function filling(since: StreamPosition, until: number): SequenceStep {
+  return { sequence: { isFiltered: false, position: since, held: [] }, shown: [], fill: { since, until } };
 }
 
 function publication(incoming: WirePublication): Shown {
