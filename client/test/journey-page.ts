@@ -37,6 +37,7 @@ function start(endpoint: string, token: string): void {
     page: {
       shown: (name: string) => shown[name],
       states: () => states,
+      subscribed: () => client.inspect().channels.filter(({ state }) => state === "subscribed").length,
       lines: () => lines,
       failures: () => failures,
       say: (data: unknown) =>

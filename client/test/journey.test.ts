@@ -72,6 +72,11 @@ test("[SDK60] a page through a handover, an offline period, a sleep, a restart a
   const pages = endWithTest(await servePage(new URL("journey-page.ts", import.meta.url).pathname));
   const browser = endWithTest(await openBrowser());
   const page = await browser.context.newPage();
+  // Without what the page saw a failure explains nothing.
+  onTestFinished(async ({ task }) => {
+    if (task.result?.state !== "fail") return;
+    console.log(await page.evaluate<string>(`page.lines().join("\\n")`).catch(String));
+  });
   await page.clock.install();
   await page.goto(pages.url);
   const token = await new SignJWT({ sub: "ann" })
@@ -79,12 +84,17 @@ test("[SDK60] a page through a handover, an offline period, a sleep, a restart a
     .sign(new TextEncoder().encode(first.hmacSecret));
   await page.evaluate(`start("http://127.0.0.1:${network.port}", "${token}")`);
   await is(page, /^connected websocket pod-one$/);
+  // What is published before that is nobody's.
+  await expect.poll(() => page.evaluate("page.subscribed()"), { timeout: WITHIN_MS }).toBe(2);
 
   let alive = second;
   await using feed = new Counting((n) =>
-    eventually("a publish of the application", WITHIN_MS, () =>
-      callApi(alive, "publish", { channel: "kept:feed", data: n, idempotency_key: `feed-${n}` }),
-    ),
+    eventually("a publish of the application", WITHIN_MS, async () => {
+      const publish = { channel: "kept:feed", data: n, idempotency_key: `feed-${n}` };
+      const { error } = (await callApi(alive, "publish", publish)) as { readonly error?: unknown };
+      // Where Redis does not answer in time nothing was published, and it is to be said again.
+      return error === undefined;
+    }),
   );
   await using own = new Counting((n) => page.evaluate(`page.say(${n})`));
 
