@@ -189,7 +189,7 @@ export class Client<Names extends object = AnyChannels> {
   /** Calls the application behind the server. Never repeated: after a loss the outcome is unknown. */
   async rpc(method: string, data?: Payload, options: CallOptions = {}): Promise<Payload> {
     const { timeoutMs = this.#timeoutMs } = options;
-    const reply = await this.#calls.call({ kind: "rpc", method, ...(data !== undefined && { data }) }, timeoutMs);
+    const reply = await this.#calls.call({ kind: "rpc", method, ...given({ data }) }, timeoutMs);
     return reply.data;
   }
 

@@ -61,11 +61,10 @@ export class Connector {
   handle(event: StateEvent): void {
     const { settings } = this.#deps;
     const next = step(this.#state, event, {
+      ...settings,
       nowMs: settings.clock.nowMs(),
       random: settings.random(),
-      backoff: settings.backoff,
       windowMs: this.#windowMs,
-      maxAttempts: settings.maxAttempts,
     });
     const hasChanged = next.state !== this.#state;
     this.#state = next.state;
@@ -86,8 +85,8 @@ export class Connector {
     return before;
   }
 
-  /** A connection that had been established is over. One that is not used any more changes nothing. */
-  ended(link: Link, { code, reason }: LinkEnd): void {
+  /** A connection is over, undefined: one that was never established. One that is not used any more changes nothing. */
+  ended(link: Link | undefined, { code, reason }: LinkEnd): void {
     if (link !== this.#link || this.#events.onLost()) return;
     this.#lost(verdictOfClose(code), { code, message: reason });
   }
@@ -123,10 +122,7 @@ export class Connector {
         if (mine === undefined) windowMs = push.kind === "window" ? push.window.ms : windowMs;
         else if (mine === this.#link) this.#events.onPush(push);
       },
-      onEnd: (end) => {
-        if (mine !== undefined) return this.ended(mine, end);
-        this.#lost(verdictOfClose(end.code), { code: end.code, message: end.reason });
-      },
+      onEnd: (end) => this.ended(mine, end),
     });
   }
 

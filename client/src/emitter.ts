@@ -18,9 +18,8 @@ export class Emitter<Events extends object> {
   }
 
   emit<Name extends keyof Events>(name: Name, event: Events[Name]): void {
-    const listeners = this.#listeners.get(name);
-    if (listeners === undefined) return;
-    for (const listener of Array.from(listeners)) guarded(() => (listener as Listener<Events[Name]>)(event));
+    for (const listener of Array.from(this.#listeners.get(name) ?? []))
+      guarded(() => (listener as Listener<Events[Name]>)(event));
   }
 }
 

@@ -1,10 +1,9 @@
-import { type Backoff, backoffMs } from "./backoff.ts";
+import { type Retrying, retryMs } from "./backoff.ts";
 import type { ClientStore } from "./client-store.ts";
-import type { CancelTimer, Clock, Random } from "./clock.ts";
+import type { CancelTimer, Clock } from "./clock.ts";
 import { guarded } from "./emitter.ts";
 import { ConnectionLostError, RequestTimeoutError } from "./errors.ts";
 import { isTemporary } from "./failure.ts";
-import { given } from "./json-fields.ts";
 import type { Link } from "./link.ts";
 import type { StreamPosition, SubscribeResult, WirePublication } from "./messages.ts";
 import {
@@ -19,12 +18,10 @@ import {
 } from "./sequencer.ts";
 import type { Trace } from "./trace.ts";
 
-export interface FeedDeps {
+export interface FeedDeps extends Retrying {
   readonly channel: string;
   readonly isFiltered: boolean;
   readonly clock: Clock;
-  readonly random: Random;
-  readonly backoff: Backoff;
   readonly trace: Trace;
   readonly link: () => Link | undefined;
   /** Keeps the place for the next page. */
@@ -53,7 +50,7 @@ export class Feed {
   constructor(deps: FeedDeps) {
     this.#deps = deps;
     const position = deps.places?.position(deps.channel);
-    this.#sequence = { isFiltered: deps.isFiltered, ...given({ position }) };
+    this.#sequence = { isFiltered: deps.isFiltered, position };
   }
 
   get position(): StreamPosition | undefined {
@@ -141,14 +138,14 @@ export class Feed {
     if (link === undefined) return;
     const from = found.at(-1)?.offset ?? since.offset;
     if (until - from > MAX_FILL) return this.#giveUp(until);
-    const request = { kind: "history", channel: this.#deps.channel, reverse: false } as const;
+    const { channel } = this.#deps;
     const place = { limit: Math.min(PAGE, until - from), since: { ...since, offset: from } };
-    link.request({ ...request, ...place }, (outcome) => {
+    link.request({ kind: "history", channel, reverse: false, ...place }, (outcome) => {
       if (turn !== this.#turn) return;
       if (!outcome.ok) return this.#failed(outcome.error, filling);
-      if (outcome.reply.kind !== "history") return this.#giveUp(until);
-      const { epoch, publications } = outcome.reply.result;
-      if (epoch !== since.epoch) return this.#giveUp(until);
+      const { reply } = outcome;
+      if (reply.kind !== "history" || reply.result.epoch !== since.epoch) return this.#giveUp(until);
+      const { publications } = reply.result;
       const all = [...found, ...publications];
       const reached = all.at(-1)?.offset ?? since.offset;
       if (publications.length > 0 && reached > from && reached < until) this.#fill({ ...filling, found: all });
@@ -157,7 +154,6 @@ export class Feed {
   }
 
   #failed(error: Error, filling: Filling): void {
-    const { clock, backoff, random } = this.#deps;
     const { until, attempt } = filling;
     const again = (): void => this.#fill({ ...filling, attempt: attempt + 1 });
     // The connection may have been followed by another one without a loss.
@@ -167,7 +163,7 @@ export class Feed {
     if (isUnanswered) this.#deps.link()?.probe();
     const mayHelp = isUnanswered || isTemporary(error);
     if (!isLost && (!mayHelp || attempt >= FILL_TRIES)) return this.#giveUp(until);
-    this.#cancelTimer = clock.after(isLost ? 0 : backoffMs(backoff, attempt, random()), again);
+    this.#cancelTimer = this.#deps.clock.after(isLost ? 0 : retryMs(this.#deps, attempt), again);
   }
 
   #giveUp(until: number): void {

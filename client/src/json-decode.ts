@@ -7,6 +7,7 @@ import {
   given,
   listOf,
   mapOf,
+  nestedOf,
   numberOf,
   objectOf,
   textOf,
@@ -84,8 +85,8 @@ const REPLIES: Readonly<Record<Reply["kind"], ReadReply>> = {
 
 function reply(id: number, fields: Fields): Reply | undefined {
   for (const [kind, read] of Object.entries(REPLIES)) {
-    const body = objectOf(fields, kind);
-    if (body !== undefined) return { type: "reply", id, ...read(body) };
+    const body = nestedOf(fields, kind, read);
+    if (body !== undefined) return { type: "reply", id, ...body };
   }
   return undefined;
 }
@@ -99,7 +100,6 @@ function errorReply(fields: Fields): ErrorReply {
 }
 
 function connectResult(fields: Fields): ConnectResult {
-  const belay = objectOf(fields, "belay");
   return {
     client: textOf(fields, "client") ?? "",
     version: textOf(fields, "version") ?? "",
@@ -111,20 +111,17 @@ function connectResult(fields: Fields): ConnectResult {
       pong: flagOf(fields, "pong"),
       session: textOf(fields, "session"),
       node: textOf(fields, "node"),
-      belay: belay && granted(belay),
+      belay: nestedOf(fields, "belay", granted),
     }),
   };
 }
 
 function granted(fields: Fields): GrantedExtensions {
-  const inbox = objectOf(fields, "inbox");
-  const handover = objectOf(fields, "handover");
-  const window = objectOf(fields, "window");
   return given({
-    inbox: inbox && inboxResult(inbox),
-    handover: handover && handoverGrant(handover),
+    inbox: nestedOf(fields, "inbox", inboxResult),
+    handover: nestedOf(fields, "handover", handoverGrant),
     keys: flagOf(fields, "keys"),
-    window: window && reconnectWindow(window),
+    window: nestedOf(fields, "window", reconnectWindow),
   });
 }
 
@@ -176,11 +173,10 @@ function historyResult(fields: Fields): HistoryResult {
 }
 
 function publication(fields: Fields): WirePublication {
-  const info = objectOf(fields, "info");
   return {
     data: fields["data"],
     ...given({
-      info: info && clientInfo(info),
+      info: nestedOf(fields, "info", clientInfo),
       offset: numberOf(fields, "offset"),
       tags: textsOf(fields, "tags"),
       delta: flagOf(fields, "delta"),
@@ -214,8 +210,7 @@ const PUSHES: Readonly<Record<string, (body: Fields, channel: string) => PushBod
 };
 
 function push(fields: Fields): PushBody | undefined {
-  const belay = objectOf(fields, "belay");
-  const extended = belay && extensionPush(belay, fields);
+  const extended = nestedOf(fields, "belay", (belay) => extensionPush(belay, fields));
   if (extended !== undefined) return extended;
   for (const [member, read] of Object.entries(PUSHES)) {
     const body = objectOf(fields, member);
@@ -228,11 +223,11 @@ function extensionPush(belay: Fields, fields: Fields): PushBody | undefined {
   const inbox = objectOf(belay, "inbox");
   const pub = objectOf(fields, "pub");
   if (inbox && pub) return { kind: "inbox", epoch: textOf(inbox, "epoch") ?? "", publication: publication(pub) };
-  const goaway = objectOf(belay, "goaway");
-  if (goaway) return { kind: "goaway", goaway: goawayOf(goaway) };
+  const goaway = nestedOf(belay, "goaway", goawayOf);
+  if (goaway) return { kind: "goaway", goaway };
   if (objectOf(belay, "goaway_cancel")) return { kind: "goaway_cancel" };
-  const window = objectOf(belay, "window");
-  return window && { kind: "window", window: reconnectWindow(window) };
+  const window = nestedOf(belay, "window", reconnectWindow);
+  return window && { kind: "window", window };
 }
 
 function goawayOf(fields: Fields): Goaway {

@@ -24,7 +24,7 @@ type Bodies = {
 /** Kinds that are missing have the members of their command. */
 const BODIES: Bodies = {
   connect: connectBody,
-  subscribe: ({ channel, ...request }) => ({ channel, ...subscribeRequest(request) }),
+  subscribe: subscribeRequest,
   publish: publishBody,
   history: historyBody,
   send: ({ data }) => ({ data: written(data) }),

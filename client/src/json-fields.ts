@@ -21,6 +21,12 @@ export function objectOf(fields: Fields, name: string): Fields | undefined {
   return value === undefined ? undefined : fieldsOf(value, name);
 }
 
+/** What `read` makes of an object that is there. */
+export function nestedOf<T>(fields: Fields, name: string, read: (one: Fields) => T): T | undefined {
+  const one = objectOf(fields, name);
+  return one && read(one);
+}
+
 interface Primitives {
   readonly string: string;
   readonly number: number;

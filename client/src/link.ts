@@ -1,6 +1,7 @@
 import type { CancelTimer, Clock } from "./clock.ts";
 import type { ClientCodec } from "./codec.ts";
 import { ConnectionLostError, RequestTimeoutError, ServerError } from "./errors.ts";
+import { toError } from "./failure.ts";
 import type {
   Command,
   ConnectCommand,
@@ -75,7 +76,6 @@ export class Link {
   #nextId = CONNECT_ID + 1;
   #phase: "opening" | "established" | "over" = "opening";
   #wasOpened = false;
-  #wasEstablished = false;
   #answersPings = false;
   #heardMs: number;
   #cancelTimer: CancelTimer;
@@ -108,11 +108,6 @@ export class Link {
 
   get pendingCount(): number {
     return this.#pending.size;
-  }
-
-  /** Has had its connect reply, and may be over since. */
-  get hasBeenEstablished(): boolean {
-    return this.#wasEstablished;
   }
 
   get isEstablished(): boolean {
@@ -178,8 +173,8 @@ export class Link {
     try {
       if (this.#phase === "over") throw new ConnectionLostError("the connection was lost");
       this.#transmit(commands);
-    } catch (cause) {
-      const error = cause instanceof Error ? cause : new Error("the command could not be written", { cause });
+    } catch (thrown) {
+      const error = toError(thrown);
       if (commands.length > 1) for (const command of commands) this.#write([command]);
       else for (const { id } of commands) queueMicrotask(() => this.#fail(id, error));
     }
@@ -219,7 +214,6 @@ export class Link {
     if (reply.kind !== "connect") return this.#end(LOCAL.badFrame);
     const { session, node, ping = 0, pong } = reply.result;
     this.#phase = "established";
-    this.#wasEstablished = true;
     this.#answersPings = pong === true;
     this.#cancelTimer();
     if (session !== undefined) this.#transport.identify({ session, node: node ?? "" });

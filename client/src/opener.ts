@@ -75,11 +75,13 @@ export class Opener {
     const beganMs = clock.nowMs();
     this.#opened += 1;
     const number = this.#opened;
+    let wasEstablished = false;
     const endpoint = endpoints?.[factory.name] ?? endpointOf(this.#settings.endpoint, factory.name);
     this.#trace({ type: "open", link: number, transport: factory.name, endpoint });
     const link: Link = new Link(connect, this.#linkOptions(factory, endpoint, number), {
       ...events,
       onEstablished: (result) => {
+        wasEstablished = true;
         this.#choice.worked(clock.nowMs());
         const isContinued = result.belay?.handover?.moved !== undefined;
         this.#trace({ type: "established", link: number, tookMs: clock.nowMs() - beganMs, isContinued });
@@ -88,7 +90,7 @@ export class Opener {
       onRefused: (error) => this.#refused(error, events),
       onEnd: (end) => {
         this.#trace({ type: "end", link: number, end });
-        this.#judge(end, link.hasBeenEstablished);
+        this.#judge(end, wasEstablished);
         events.onEnd(end);
       },
     });
@@ -120,8 +122,8 @@ export class Opener {
 }
 
 function failure(error: unknown): Omit<LinkEnd, "wasOpened"> {
-  if (error instanceof UnauthorizedError) return { code: LOCAL.unauthorized.code, reason: error.message };
-  return { code: LOCAL.noToken.code, reason: toError(error).message };
+  const end = error instanceof UnauthorizedError ? LOCAL.unauthorized : LOCAL.noToken;
+  return { ...end, reason: toError(error).message };
 }
 
 function connectOf(

@@ -2,6 +2,7 @@ import type { Clock, Random } from "./clock.ts";
 import { systemClock, systemRandom } from "./clock.ts";
 import type { ClientStore } from "./client-store.ts";
 import type { ClientCodec } from "./codec.ts";
+import { given } from "./json-fields.ts";
 import type { Payload } from "./messages.ts";
 import type { NetworkScope } from "./network-watch.ts";
 import type { QueueLimits } from "./publish-queue.ts";
@@ -74,15 +75,15 @@ export type Parts = Required<Pick<ClientOptions, "transports" | "codec">>;
 
 export function settingsOf(options: ClientOptions & Parts): Settings {
   return {
-    ...options,
+    maxAttempts: Infinity,
+    connectTimeoutMs: 10_000,
+    requestTimeoutMs: 10_000,
+    pingSlackMs: 10_000,
+    environment: globalThis,
+    clock: systemClock,
+    random: systemRandom,
+    ...given(options),
     backoff: { baseMs: 500, maxMs: 30_000, ...options.backoff },
-    maxAttempts: options.maxAttempts ?? Infinity,
-    connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
-    requestTimeoutMs: options.requestTimeoutMs ?? 10_000,
-    pingSlackMs: options.pingSlackMs ?? 10_000,
     queue: { maxCount: 1000, maxBytes: 1_000_000, maxAgeMs: 120_000, ...options.queue },
-    environment: options.environment ?? globalThis,
-    clock: options.clock ?? systemClock,
-    random: options.random ?? systemRandom,
   };
 }

@@ -140,13 +140,13 @@ export class PublishQueue {
     return this.#takeOut(() => true);
   }
 
-  /** When `expired` or `take` has something new at the latest; undefined where nothing waits. */
-  nextMs(nowMs: number): number | undefined {
-    let next: number | undefined;
+  /** When `expired` or `take` has something new at the latest; Infinity where nothing waits. */
+  nextMs(nowMs: number): number {
+    let next = Infinity;
     for (const entry of this.#entries.values()) {
       if (entry.via !== undefined) continue;
       const wakeMs = entry.notBeforeMs > nowMs ? Math.min(entry.notBeforeMs, deadlineOf(entry)) : deadlineOf(entry);
-      next = Math.min(next ?? Infinity, wakeMs);
+      next = Math.min(next, wakeMs);
     }
     return next;
   }

@@ -1,4 +1,4 @@
-import { backoffMs } from "./backoff.ts";
+import { retryMs } from "./backoff.ts";
 import type { CancelTimer } from "./clock.ts";
 import { guarded } from "./emitter.ts";
 import {
@@ -12,10 +12,11 @@ import {
   ServerError,
 } from "./errors.ts";
 import { isTemporary } from "./failure.ts";
+import { given } from "./json-fields.ts";
 import type { Link, Outcome } from "./link.ts";
 import type { Payload } from "./messages.ts";
 import type { Settings } from "./options.ts";
-import { PublishQueue, type QueuedPublish } from "./publish-queue.ts";
+import { PublishQueue, type QueuedPublish, type Settled } from "./publish-queue.ts";
 
 export interface PublishOptions {
   /**
@@ -80,16 +81,13 @@ export class Publisher {
   /** Another connection is the one to publish on; what is under way on the one before is waited for. */
   connected(keysGranted: boolean): void {
     this.#keysGranted = keysGranted;
-    if (!keysGranted) {
-      for (const { publish } of this.#queue.unrepeatable()) this.#reject(publish, unknownOutcome());
-    }
+    if (!keysGranted) this.#rejectAll(this.#queue.unrepeatable(), new ConnectionLostError("the connection was lost"));
     this.flush();
   }
 
   /** Nothing will be published any more. */
   close(error: ClosedError): void {
-    for (const { publish, wasSent } of this.#queue.clear())
-      this.#reject(publish, wasSent ? unknownOutcome(error) : error);
+    this.#rejectAll(this.#queue.clear(), error);
     this.#schedule();
   }
 
@@ -106,7 +104,7 @@ export class Publisher {
   #send(publish: QueuedPublish, link: Link): void {
     const { channel, data, key } = publish;
     const firstSentMs = this.#queue.firstSentMs(key);
-    guarded(() => this.#settings.store?.keep({ ...publish, ...(firstSentMs !== undefined && { firstSentMs }) }));
+    guarded(() => this.#settings.store?.keep({ ...publish, ...given({ firstSentMs }) }));
     const isKeyed = this.#keysGranted;
     link.request({ kind: "publish", channel, data, ...(isKeyed && { key }) }, (outcome) => {
       this.#answered(publish, outcome, isKeyed);
@@ -124,9 +122,9 @@ export class Publisher {
     const { error } = outcome;
     if (!isUnsettled(error)) return this.#reject(publish, error);
     if (!isKeyed) return this.#reject(publish, error instanceof ServerError ? error : unknownOutcome(error));
-    const { clock, backoff, random } = this.#settings;
+    const { clock } = this.#settings;
     const isLimit = error instanceof ServerError && error.code === TOO_MANY_REQUESTS;
-    const waitMs = error instanceof ServerError ? backoffMs(backoff, promised.attempts, random()) : 0;
+    const waitMs = error instanceof ServerError ? retryMs(this.#settings, promised.attempts) : 0;
     promised.attempts += 1;
     this.#queue.putBack(publish.key, clock.nowMs() + waitMs + (isLimit ? LIMIT_WAIT_MS : 0), isLimit);
   }
@@ -145,10 +143,8 @@ export class Publisher {
 
   #makeRoom({ channel, bytes }: QueuedPublish, { whenOffline = "queue" }: PublishOptions): void {
     if (whenOffline === "reject") throw new NotConnectedError("there is no connection to publish on");
-    if (whenOffline === "latest") {
-      for (const { publish } of this.#queue.replace(channel))
-        this.#reject(publish, new QueueFullError("a newer publish took its place"));
-    }
+    if (whenOffline === "latest")
+      this.#rejectAll(this.#queue.replace(channel), new QueueFullError("a newer publish took its place"));
     if (!this.#queue.hasRoomFor(bytes)) throw new QueueFullError("the queue of publishes is full");
   }
 
@@ -157,15 +153,18 @@ export class Publisher {
     const { clock } = this.#settings;
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
-    if (this.#queue.waiting.count === 0) return;
     const nowMs = clock.nowMs();
     const nextMs = this.#queue.nextMs(nowMs);
-    if (nextMs === undefined || nextMs === Infinity) return;
+    if (nextMs === Infinity) return;
     this.#cancelTimer = clock.after(Math.max(0, nextMs - nowMs), () => {
-      for (const { publish, wasSent } of this.#queue.expired(clock.nowMs()))
-        this.#reject(publish, wasSent ? unknownOutcome() : new QueueExpiredError("no connection in time"));
+      this.#rejectAll(this.#queue.expired(clock.nowMs()), new QueueExpiredError("no connection in time"));
       this.flush();
     });
+  }
+
+  /** What was sent may have been published, whatever the error. */
+  #rejectAll(settled: readonly Settled[], error: Error): void {
+    for (const { publish, wasSent } of settled) this.#reject(publish, wasSent ? unknownOutcome(error) : error);
   }
 
   #reject(publish: QueuedPublish, error: Error): void {
@@ -190,7 +189,7 @@ function isUnsettled(error: Error): boolean {
   return isTemporary(error) || error instanceof ConnectionLostError || error instanceof RequestTimeoutError;
 }
 
-function unknownOutcome(cause?: Error): OutcomeUnknownError {
+function unknownOutcome(cause: Error): OutcomeUnknownError {
   return new OutcomeUnknownError("the publish may or may not be in the channel", { cause });
 }
 

@@ -1,6 +1,6 @@
-import { type Backoff, backoffMs } from "./backoff.ts";
+import { type Retrying, retryMs } from "./backoff.ts";
 import type { ClientStore } from "./client-store.ts";
-import type { CancelTimer, Clock, Random } from "./clock.ts";
+import type { CancelTimer, Clock } from "./clock.ts";
 import {
   type ClosedError,
   ConnectionLostError,
@@ -20,10 +20,8 @@ import { TokenSource } from "./token-source.ts";
 import type { Trace } from "./trace.ts";
 
 /** What a client is to its subscriptions. */
-export interface SubscriptionHost {
+export interface SubscriptionHost extends Retrying {
   readonly clock: Clock;
-  readonly random: Random;
-  readonly backoff: Backoff;
   readonly trace: Trace;
   readonly store?: ClientStore;
   readonly link: () => Link | undefined;
@@ -211,9 +209,8 @@ export class Subscribing {
   #failed(error: Error): void {
     this.#isAsked = false;
     if (error instanceof UnauthorizedError) return this.#events.onEnded(new UnsubscribedError(0, error.message));
-    const { clock, backoff, random } = this.#host;
     this.#cancelTimer?.();
-    this.#cancelTimer = clock.after(backoffMs(backoff, this.#attempt, random()), () => this.ask());
+    this.#cancelTimer = this.#host.clock.after(retryMs(this.#host, this.#attempt), () => this.ask());
     this.#attempt += 1;
     this.#events.onRetry(error);
   }

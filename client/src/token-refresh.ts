@@ -1,14 +1,12 @@
-import { type Backoff, backoffMs } from "./backoff.ts";
-import type { CancelTimer, Clock, Random } from "./clock.ts";
+import { type Retrying, retryMs } from "./backoff.ts";
+import type { CancelTimer, Clock } from "./clock.ts";
 import { ServerError, UnauthorizedError } from "./errors.ts";
 import { toError } from "./failure.ts";
 import type { Answer, Outcome } from "./link.ts";
 import { refreshDelayMs, type TokenSource } from "./token-source.ts";
 
-export interface TokenRefreshOptions {
+export interface TokenRefreshOptions extends Retrying {
   readonly clock: Clock;
-  readonly random: Random;
-  readonly backoff: Backoff;
   readonly tokens: TokenSource;
   /** Hands a token to the server. */
   readonly send: (token: string, answer: Answer) => void;
@@ -73,7 +71,6 @@ export class TokenRefresh {
   #failed(error: Error, attempt: number): void {
     const isFinal = error instanceof UnauthorizedError || (error instanceof ServerError && !error.isTemporary);
     if (isFinal) return this.#options.onFailed(error);
-    const { backoff, random } = this.#options;
-    this.#after(backoffMs(backoff, attempt, random()), attempt + 1);
+    this.#after(retryMs(this.#options, attempt), attempt + 1);
   }
 }

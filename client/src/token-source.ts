@@ -44,8 +44,7 @@ export class TokenSource {
   }
 
   async #fetch(): Promise<string> {
-    if (this.#provider === undefined) throw new Error("there is no token provider");
-    const token = await this.#provider();
+    const token = await this.#provider?.();
     // Types do not bind everybody.
     if (!token) throw new Error("the token provider gave no token");
     this.#token = token;

@@ -5,8 +5,8 @@ const CLOSED_ABNORMALLY = 1006;
 /** Codes that a program may send are 1000 and 3000 to 4999. */
 const NORMAL_CLOSURE = 1000;
 const FIRST_FREE_CODE = 3000;
-/** Of a close frame, which has two bytes for the code. */
-const MAX_REASON_BYTES = 123;
+/** Of three bytes at most each: a close frame has room for 123. */
+const MAX_REASON_CHARS = 41;
 
 /** One WebSocket: a frame is a message of it, text or binary by the form. */
 export const webSocketTransport: TransportFactory = {
@@ -55,12 +55,15 @@ class WebSocketTransport implements Transport {
     const socket = this.#socket;
     this.#forget();
     const sent = code >= FIRST_FREE_CODE ? code : NORMAL_CLOSURE;
-    socket?.close(sent, fitting(reason));
+    socket?.close(sent, reason.slice(0, MAX_REASON_CHARS));
   }
 
   #connect({ endpoint, format, environment }: OpenOptions): WebSocket {
-    if (environment.WebSocket === undefined) throw new Error("there is no WebSocket here");
-    const socket = new environment.WebSocket(endpoint, format === "protobuf" ? ["centrifuge-protobuf"] : []);
+    // Where there is none this throws, like a URL that is none.
+    const socket = new (environment.WebSocket as typeof WebSocket)(
+      endpoint,
+      format === "protobuf" ? ["centrifuge-protobuf"] : [],
+    );
     socket.binaryType = "arraybuffer";
     socket.addEventListener("open", () => this.#opened());
     socket.addEventListener("message", ({ data }: MessageEvent<string | ArrayBuffer>) => {
@@ -92,8 +95,4 @@ class WebSocketTransport implements Transport {
     this.#socket = undefined;
     this.#waiting.length = 0;
   }
-}
-
-function fitting(reason: string): string {
-  return new TextEncoder().encode(reason).length <= MAX_REASON_BYTES ? reason : "";
 }
