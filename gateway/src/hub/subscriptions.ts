@@ -43,23 +43,28 @@ export class Subscriptions {
   }
 
   #settle(channel: string, hold: Hold): Promise<void> {
-    hold.settling ??= this.#converge(channel, hold).finally(() => {
-      hold.settling = undefined;
-      if (hold.holders === 0 && this.#channels.get(channel) === hold) this.#channels.delete(channel);
-    });
+    hold.settling ??= this.#converge(channel, hold);
     return hold.settling;
   }
 
   /** One broker call at a time per channel, until what is open is what is wanted. */
   async #converge(channel: string, hold: Hold): Promise<void> {
-    while (hold.holders > 0 !== hold.isActive) {
-      if (hold.isActive) {
-        hold.isActive = false;
-        await this.#broker.unsubscribe(channel);
-      } else {
-        await this.#broker.subscribe(channel);
-        hold.isActive = true;
+    try {
+      // It is noted as under way before it can be over.
+      await Promise.resolve();
+      while (hold.holders > 0 !== hold.isActive) {
+        if (hold.isActive) {
+          hold.isActive = false;
+          await this.#broker.unsubscribe(channel);
+        } else {
+          await this.#broker.subscribe(channel);
+          hold.isActive = true;
+        }
       }
+    } finally {
+      // In the turn of the last look: who came a turn later would wait for what is over, and never hear the channel.
+      hold.settling = undefined;
+      if (hold.holders === 0 && this.#channels.get(channel) === hold) this.#channels.delete(channel);
     }
   }
 }
