@@ -16,7 +16,7 @@ const CHANNELS = CLIENTS / 10;
 const PER_USER = 5;
 /** Of the clients: each publication is shown ten times, on the cores that all of this shares. */
 const PUBLISHERS = Math.min(100, CLIENTS / 5);
-const RATE = Math.ceil(CLIENTS / (CLIENTS < 1000 ? 8 : 15));
+const RATE = Math.ceil(CLIENTS / (CLIENTS < 1000 ? 8 : 24));
 const NAME = "move";
 const ROOM = { allow: { publish: "authenticated" }, presence: true, joinLeave: "OnRequest" } as const;
 
@@ -189,7 +189,7 @@ async function staged(
 ): Promise<Stage> {
   await given.realtimeCluster(ns, NAME, {
     replicas: 1,
-    drain: { deadlineSeconds: 45, ratePerSecond, gracePeriodSeconds: 90 },
+    drain: { deadlineSeconds: 30, ratePerSecond, gracePeriodSeconds: 90 },
     limits: { maxConnectionsPerUser: PER_USER },
     namespaces: [
       { name: "kept", history: { size: 1000, ttlSeconds: 300 }, ...ROOM },
