@@ -8,6 +8,7 @@ import {
   TestClient,
 } from "@belay/testkit";
 import { Redis } from "ioredis";
+import { SignJWT } from "jose";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 /** Two gateways on one real Redis, with a history of ten. */
@@ -81,6 +82,24 @@ test("[SUB13] what was published while a client was away comes with the reply, o
   ]);
   await publish(one, channel, "e");
   expect(await second.waitForPayloads(channel, 1)).toEqual(["e"]);
+});
+
+test("[AUT11] a server-side subscription is recovered from the place that the client names, whatever else it does not say", async () => {
+  const channel = "given";
+  const token = await new SignJWT({ sub: "ann", subs: { [channel]: {} } })
+    .setProtectedHeader({ alg: "HS256" })
+    .sign(new TextEncoder().encode(one.hmacSecret));
+  const connect = async (subs: object): Promise<Result | undefined> => {
+    await using ann = await TestClient.open(one.url);
+    const { connect: connected } = await ann.call({ connect: { token, subs } });
+    return (connected?.["subs"] as Readonly<Record<string, Result>> | undefined)?.[channel];
+  };
+  const first = await connect({});
+  await publish(one, channel, "a", "b");
+  const { epoch = "", offset = 0 } = first ?? {};
+  const again = await connect({ [channel]: { recover: true, epoch, offset } });
+  expect(again).toMatchObject({ recoverable: true, positioned: true, recovered: true, offset: 2, epoch });
+  expect(again?.publications?.map(({ data }) => data)).toEqual(["a", "b"]);
 });
 
 test.for<readonly [string, (place: Required<Place>) => Place]>([

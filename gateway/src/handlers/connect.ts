@@ -174,7 +174,8 @@ function openServerSubscriptions(
       if (!lookup.ok) return [channel, { ok: false, error: lookupRefusal(lookup) }];
       const subscription = new Subscription({ ...options, channel, namespace: lookup.namespace, isServerSide: true });
       connection.subscriptions.set(channel, subscription);
-      const wants = { recoverable: true, positioned: true, joinLeave: true, ...command.subs?.get(channel) };
+      // A client that names a place says nothing of these three, which reads as a no in JSON.
+      const wants = { ...command.subs?.get(channel), recoverable: true, positioned: true, joinLeave: true };
       return [channel, await openSubscription({ connection, subscription, identity, wants }, services)];
     }),
   );
