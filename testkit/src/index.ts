@@ -8,6 +8,7 @@ export { type ClusterOptions, type RedisCluster, startRedisCluster } from "./red
 export { type SentinelGroup, type SentinelOptions, startSentinelGroup } from "./redis-sentinel.ts";
 export { registryContract, type RegistryMedium, type RegistrySubject } from "./registry-contract.ts";
 export { revocationsContract, type RevocationsMedium, type RevocationsSubject } from "./revocations-contract.ts";
+export { PlainRelay } from "./plain-relay.ts";
 export { TcpProxy } from "./tcp-proxy.ts";
 export {
   callApi,
