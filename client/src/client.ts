@@ -4,7 +4,7 @@ import type { ChannelName, DataOf } from "./channel-map.ts";
 import { Connector } from "./connector.ts";
 import { Continuation } from "./continuation.ts";
 import { Emitter, guarded, type Listener, type Unlisten } from "./emitter.ts";
-import { ClosedError, InboxLostError } from "./errors.ts";
+import { ClosedError, InboxLostError, InboxUnavailableError } from "./errors.ts";
 import { Inbox, type InboxMessage } from "./inbox.ts";
 import { type Inspection, inspect } from "./inspect.ts";
 import { given } from "./json-fields.ts";
@@ -241,6 +241,7 @@ export class Client<Names extends object = AnyChannels> {
     this.#continuation.granted(handover);
     if (inbox !== undefined) this.#inbox?.opened(inbox);
     if (inbox?.lost === true) this.#emitter.emit("error", new InboxLostError());
+    if (inbox === undefined && this.#inbox !== undefined) this.#emitter.emit("error", new InboxUnavailableError());
     this.#refresh.start(result);
     if (handover?.moved !== undefined) this.#channels.continued(handover.moved, isComplete);
     this.#publisher.connected(keys === true);

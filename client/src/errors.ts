@@ -65,6 +65,11 @@ export class InboxLostError extends Error {
   override readonly name = "InboxLostError";
 }
 
+/** The server does not grant the inbox that was asked for: nothing of it will come. */
+export class InboxUnavailableError extends Error {
+  override readonly name = "InboxUnavailableError";
+}
+
 /** The subscription ended. */
 export class UnsubscribedError extends Error {
   override readonly name = "UnsubscribedError";

@@ -22,7 +22,7 @@ function told({ shown, fill }: SequenceStep): string {
   const words = shown.map((each) => {
     if (each.type === "publication") return String(each.publication.offset ?? "none");
     const { reason, from, to } = each.reset;
-    return `reset ${reason} ${from.offset}-${to?.offset ?? "none"}`;
+    return `reset ${reason} ${from?.offset ?? "none"}-${to?.offset ?? "none"}`;
   });
   return [...words, ...(fill === undefined ? [] : [`fill ${fill.since.offset}-${fill.until}`])].join(" ");
 }
@@ -42,6 +42,19 @@ test.each([
   ["but no duplicates", live(5, true), publication(5), ""],
 ] as const)("[SDK20] %s", (_name, sequence, incoming, expected) => {
   expect(told(arrived(sequence, incoming))).toBe(expected);
+});
+
+test("[SDK6] where a server tells no places nobody knows what a loss took: each new beginning tells it, until there are places", () => {
+  const first = subscribed({ isFiltered: false }, { publications: [{ data: 1 }] });
+  expect(told(first)).toBe("none");
+  const again = subscribed(arrived(first.sequence, { data: 2 }).sequence, {});
+  expect(told(again)).toBe("reset unknown none-none");
+  const placed = subscribed(again.sequence, at(4));
+  expect(told(placed)).toBe("reset unknown none-4");
+  expect(told(subscribed(placed.sequence, at(4)))).toBe("");
+  const unplaced = subscribed(placed.sequence, {});
+  expect(told(unplaced)).toBe("reset gap 4-none");
+  expect(told(subscribed(unplaced.sequence, {}))).toBe("reset unknown none-none");
 });
 
 test("[SDK21] what is missing is shown before what came early, and nothing twice", () => {
@@ -148,7 +161,7 @@ prop.prop([flight])(
       sequence = step.sequence;
       for (const each of step.shown) {
         if (each.type === "publication") expect(each.publication.offset).toBe(seen + 1);
-        else expect(each.reset.from.offset).toBe(seen);
+        else expect(each.reset.from?.offset).toBe(seen);
         seen = (each.type === "publication" ? each.publication.offset : each.reset.to?.offset) ?? Number.NaN;
       }
       const { fill } = step;

@@ -18,21 +18,27 @@ import type { StreamPosition, SubscribeResult, WirePublication } from "./message
 export interface Sequence {
   /** Place of the newest one shown; absent where the server tells no places. */
   readonly position?: StreamPosition | undefined;
+  /** It has begun, and without a place: behind a loss nobody knows what was missed. */
+  readonly isPlaceless?: boolean;
   /** A hole is being filled: newer ones wait, in their order. */
   readonly held?: readonly WirePublication[];
   readonly isFiltered: boolean;
 }
 
-/** Something between two places is gone. */
+/** Something between two places is gone, or may be. */
 export interface Reset {
   readonly reason: ResetReason;
-  readonly from: StreamPosition;
+  /** Absent where the server told no places. */
+  readonly from?: StreamPosition | undefined;
   /** Publications behind it follow. Absent where the server tells no places any more. */
-  readonly to?: StreamPosition;
+  readonly to?: StreamPosition | undefined;
 }
 
-/** `epoch`: the channel began anew. `gap`: publications are missing, and cannot be had. */
-export type ResetReason = "epoch" | "gap";
+/**
+ * `epoch`: the channel began anew. `gap`: publications are missing, and cannot be had. `unknown`: the server told no places before the
+ * connection was lost, so nobody knows whether any are.
+ */
+export type ResetReason = "epoch" | "gap" | "unknown";
 
 export type Shown =
   | { readonly type: "publication"; readonly publication: WirePublication }
@@ -47,12 +53,17 @@ export interface SequenceStep {
 }
 
 /** The subscription begins, or begins again after a loss. */
-export function subscribed({ position, isFiltered }: Sequence, result: SubscribeResult): SequenceStep {
+export function subscribed(sequence: Sequence, result: SubscribeResult): SequenceStep {
+  const { position, isFiltered } = sequence;
   const { epoch, offset = 0, publications = [] } = result;
   const top = epoch ? { epoch, offset } : undefined;
   if (position !== undefined && position.epoch === top?.epoch) return begunAgain({ isFiltered, position }, result, top);
-  const resets = position === undefined ? [] : [resetOf(top === undefined ? "gap" : "epoch", position, top)];
-  return { sequence: { isFiltered, position: top }, shown: [...resets, ...publications.map(publication)] };
+  const reason = lossOf(sequence, top);
+  const shown = publications.map(publication);
+  return {
+    sequence: { isFiltered, position: top, isPlaceless: top === undefined },
+    shown: reason === undefined ? shown : [resetOf(reason, position, top), ...shown],
+  };
 }
 
 /** One more publication. */
@@ -107,6 +118,12 @@ export function filled(sequence: Sequence, until: number, found: readonly WirePu
 
 interface Placed extends Sequence {
   readonly position: StreamPosition;
+}
+
+/** What may have been missed where the places before and now are not of one row; undefined at the very beginning. */
+function lossOf({ position, isPlaceless }: Sequence, top: StreamPosition | undefined): ResetReason | undefined {
+  if (position !== undefined) return top === undefined ? "gap" : "epoch";
+  return isPlaceless === true ? "unknown" : undefined;
 }
 
 /** In the same epoch. */
@@ -165,6 +182,6 @@ function publication(incoming: WirePublication): Shown {
   return { type: "publication", publication: incoming };
 }
 
-function resetOf(reason: ResetReason, from: StreamPosition, to?: StreamPosition): Shown {
-  return { type: "reset", reset: { reason, from, ...(to && { to }) } };
+function resetOf(reason: ResetReason, from: StreamPosition | undefined, to: StreamPosition | undefined): Shown {
+  return { type: "reset", reset: { reason, from, to } };
 }

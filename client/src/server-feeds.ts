@@ -20,6 +20,9 @@ export interface ServerFeedEmitter {
   emit<Name extends keyof ServerFeedEvents>(name: Name, event: ServerFeedEvents[Name]): void;
 }
 
+/** A server may take what is not said for a no, where it would have given it to one who names no place. */
+const WANTED = { positioned: true, recoverable: true, joinLeave: true };
+
 /** Subscriptions that the server made: the client never asks for one, but recovers it with connect. */
 export class ServerFeeds {
   readonly #deps: Omit<FeedDeps, "channel" | "isFiltered" | "onPublication" | "onReset">;
@@ -43,7 +46,9 @@ export class ServerFeeds {
   }
 
   requests(): ReadonlyMap<string, SubscribeRequest> {
-    return new Map([...this.positions()].map(([channel, position]) => [channel, { recover: true, ...position }]));
+    return new Map(
+      [...this.positions()].map(([channel, position]) => [channel, { ...WANTED, recover: true, ...position }]),
+    );
   }
 
   /** A new connection has these, and no others. */

@@ -1,5 +1,6 @@
 import { Client } from "../src/client.ts";
 import type { ClientOptions } from "../src/options.ts";
+import type { StreamPosition } from "../src/messages.ts";
 import type { Reset } from "../src/sequencer.ts";
 import type { Subscription } from "../src/subscription.ts";
 import { FakeTime, settle } from "./fake-time.ts";
@@ -105,9 +106,9 @@ export class ClientSubject {
     for (const each of this.seen.get(channel) ?? []) {
       if (each === "begins") last = undefined;
       else if ("reset" in each) {
-        if (last !== undefined && each.reset.from.offset !== last)
-          problems.push(`${channel}: a reset from ${each.reset.from.offset} behind ${last}`);
-        last = each.reset.to?.offset;
+        const from = offsetOf(each.reset.from);
+        if (last !== undefined && from !== last) problems.push(`${channel}: a reset from ${from} behind ${last}`);
+        last = offsetOf(each.reset.to);
       } else {
         if (last !== undefined && each.offset !== last + 1) problems.push(`${channel}: ${each.offset} behind ${last}`);
         last = each.offset;
@@ -159,4 +160,8 @@ export async function nameOf(promise: Promise<unknown>): Promise<string> {
     () => "none",
     (error: Error) => error.name,
   );
+}
+
+function offsetOf(position: StreamPosition | undefined): number | undefined {
+  return position?.offset;
 }

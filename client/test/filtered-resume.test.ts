@@ -46,7 +46,7 @@ async function startReader(channel: string): Promise<FilteredReader> {
   onTestFinished(() => client.disconnect());
   const subscription = client.channel(channel, { tagsFilter: { key: "kind", cmp: "eq", val: "wanted" } });
   subscription.on("publication", ({ data }) => shown.push(data));
-  subscription.on("reset", ({ reason, from, to }) => shown.push({ reason, from: from.offset, to: to?.offset }));
+  subscription.on("reset", ({ reason, from, to }) => shown.push({ reason, from: from?.offset, to: to?.offset }));
   subscription.subscribe();
   client.connect();
   await subscription.ready();
