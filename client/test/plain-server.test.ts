@@ -89,11 +89,9 @@ test("[SDK6] through a cut what is kept is shown once and in order, what cannot 
   expect(relay.said.filter((frame) => frame.includes(wanted))).toHaveLength(1);
   // The id is another one, and others see it go and come: keeping it is an extension.
   expect(reader.client.id).not.toBe(id);
-  expect(watcher.of("seen:a").filter((each) => each.startsWith("ann"))).toEqual([
-    "ann joins",
-    "ann leaves",
-    "ann joins",
-  ]);
+  const seen = (): readonly string[] => watcher.of("seen:a").filter((each) => each.startsWith("ann"));
+  await eventually("its return is seen", WITHIN_MS, () => seen().length >= 3);
+  expect(seen()).toEqual(["ann joins", "ann leaves", "ann joins"]);
 });
 
 test("[SDK6] [SDK43] without keys a publish leaves once: one without an answer is told as unknown, one that was refused as refused", async () => {
@@ -134,10 +132,10 @@ test("[SDK6] [SDK43] without keys a publish that is refused for now fails with t
   const { client } = new Subject(relay);
   await client.ready();
   const outcomes = await Promise.all(
-    Array.from({ length: 40 }, (_, n) => client.publish("kept:a", n).then(() => n, nameOf)),
+    Array.from({ length: 20 }, (_, n) => client.publish("kept:a", n).then(() => n, nameOf)),
   );
   const made = outcomes.filter((each) => typeof each === "number");
-  expect(made.length).toBeLessThan(40);
+  expect(made.length).toBeLessThan(20);
   expect(await keptIn(gateway, "kept:a")).toEqual(made);
   expect(new Set(outcomes.filter((each) => typeof each === "string"))).toEqual(new Set(["ServerError"]));
 });
