@@ -1,3 +1,4 @@
+import { InboxLostError, InboxUnavailableError } from "./errors.ts";
 import { given } from "./json-fields.ts";
 import type { InboxResult, StreamPosition, WirePublication } from "./messages.ts";
 
@@ -26,8 +27,12 @@ export class Inbox {
     return { group: this.#group, ...this.#position };
   }
 
-  opened({ epoch, offset }: InboxResult): void {
+  /** What the server said of it: nothing where it has none. Answers with what the application has to be told. */
+  opened(result: InboxResult | undefined): Error | undefined {
+    if (result === undefined) return new InboxUnavailableError();
+    const { epoch, offset, lost } = result;
     if (this.#position?.epoch !== epoch) this.#position = { epoch, offset };
+    return lost === true ? new InboxLostError() : undefined;
   }
 
   /** Undefined for one that was shown. */
