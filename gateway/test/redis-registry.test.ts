@@ -222,7 +222,8 @@ test("[RG12] a pod that is cut off is swept; it knows, and when it comes back it
   await eventually("swept", 5_000, async () => !(await owningPods(client)).has("island"));
   await eventually("the island knows", 2_000, () => !pod.registry.leaseHeld);
   await expect(pod.registry.owners("user-1")).rejects.toThrow("Redis");
-  void pod.registry.add({ user: "user-1", client: "island-new" });
+  // Who connects meanwhile does not wait for Redis.
+  await pod.registry.add({ user: "user-1", client: "island-new" });
   proxy.mend();
   await eventually("all again", 5_000, async () => (await owningPods(client)).get("island") === 1_501);
   expect(pod.registry.leaseHeld).toBe(true);
@@ -230,6 +231,16 @@ test("[RG12] a pod that is cut off is swept; it knows, and when it comes back it
   await eventually("nothing left to sweep", 3_000, async () => (await client.exists("t:{L}:dead")) === 0);
   expect((await owningPods(client)).get("island")).toBe(1_501);
   expect(survivor.swept[0]?.entries).toBe(1_500);
+});
+
+test("[API14] who waits for an entry to be written does not wait for a registry that is closed", async () => {
+  const redis = await startRedis();
+  const { registry } = await openPod(redis.url, "pod-a", { timing: { ...NEVER_DEAD, beatIntervalMs: 60_000 } });
+  const before = registry.add({ user: "ann", client: "c1" });
+  await registry.close();
+  await before;
+  await registry.add({ user: "ann", client: "c2" });
+  expect(await openClient(redis.url).keys("t:*u:ann")).toEqual([]);
 });
 
 test("[RG13] 2,000 entries added in one turn take a few round trips", async () => {

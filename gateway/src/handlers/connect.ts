@@ -78,9 +78,12 @@ function admit(
 /** The user's limit was asked: a place that the client does not take is given back (LIM20). */
 async function claimed(accepting: Seating, isGranted: boolean, services: Services): Promise<void> {
   const { connection, command, identity } = accepting;
-  if (isGranted && connection.isOpen) await seat(accepting, services);
-  else if (connection.isOpen) connection.refuse(command.id, ERROR.tooManyRequests);
-  if (isGranted && connection.identity === undefined) services.userConnections.release(identity);
+  try {
+    if (isGranted && connection.isOpen) await seat(accepting, services);
+    else if (connection.isOpen) connection.refuse(command.id, ERROR.tooManyRequests);
+  } finally {
+    if (isGranted && connection.identity === undefined) services.userConnections.release(identity);
+  }
 }
 
 function seat(accepting: Seating, services: Services): Promise<void> | undefined {

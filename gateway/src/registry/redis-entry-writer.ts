@@ -57,7 +57,7 @@ export class EntryWriter {
   add({ user, client }: RegistryEntry): Promise<void> {
     const wasSent = this.#toRemove.delete(client);
     // What is held already is written or about to be.
-    if (this.#held.get(client)?.user === user) return Promise.resolve();
+    if (this.#held.get(client)?.user === user || this.#stopped) return Promise.resolve();
     this.#held.set(client, { user, client, generation: FIRST_GENERATION, sent: wasSent, isOld: false });
     this.#toAdd.add(client);
     this.schedule();

@@ -89,7 +89,7 @@ class RedisRegistry implements Registry {
       bounds: { ...DEFAULT_REDIS_BOUNDS, ...options.bounds },
       name: "belay-registry",
       homeKey: this.#keys.pods,
-      onAvailable: (available) => void (available && this.#lease.beat()),
+      onAvailable: (available) => void (available && this.#beatAndWrite()),
       onLoss: () => void this.#lease.beatSoon(),
     });
     const shared = { commands: this.#commands, keys: this.#keys };
@@ -278,6 +278,12 @@ class RedisRegistry implements Registry {
   async #isRowThere(): Promise<boolean> {
     const row = await this.#commands.call("HGET", this.#keys.pods, this.#options.podUid);
     return typeof row === "string" && row.startsWith(`${this.#lease.current?.term ?? ""} `);
+  }
+
+  /** What could not be written is missed until then. */
+  async #beatAndWrite(): Promise<void> {
+    await this.#lease.beat();
+    this.#writer.schedule();
   }
 
   #gainLease(): void {
