@@ -14,15 +14,15 @@ import { nextGatewayImage } from "../images.ts";
 const CLIENTS = Number(process.env["BELAY_HANDOVER_CLIENTS"] ?? 200);
 const CHANNELS = CLIENTS / 10;
 const PER_USER = 5;
-/** Of the clients: each publication is shown ten times, on the cores that all of this shares. */
-const PUBLISHERS = Math.min(100, CLIENTS / 5);
+/** All of them, or as many as two cores carry that all of this shares, at five publications a second each. */
+const PUBLISHERS = CLIENTS < 1000 ? CLIENTS : 200;
 const RATE = Math.ceil(CLIENTS / (CLIENTS < 1000 ? 8 : 24));
 const NAME = "move";
 const ROOM = { allow: { publish: "authenticated" }, presence: true, joinLeave: "OnRequest" } as const;
 
 test("[HND5] every client of the SDK on one pod goes to another while 500 messages a second flow: 0 lost, 0 doubled, nobody leaves or joins", async () => {
   await using ns = await given.namespace("e2e-handover");
-  await using stage = await staged(ns, { channels: channelsOf("kept", "plain"), perSecond: 500 });
+  await using stage = await staged(ns, { channels: channelsOf(CHANNELS, "kept", "plain"), perSecond: 500 });
   const { fleet, traffic } = stage;
   expect([...fleet.byNode.values()]).toEqual([CLIENTS]);
   const idsBefore = fleet.members.map(({ client }) => client.id);
@@ -58,7 +58,8 @@ test("[HND5] every client of the SDK on one pod goes to another while 500 messag
 
 test("[PKY1] what moving clients publish themselves, five times a second each, is in the channel once", async () => {
   await using ns = await given.namespace("e2e-handover-publish");
-  await using stage = await staged(ns, { channels: channelsOf("kept", "plain"), perSecond: 0 });
+  // Two clients in each.
+  await using stage = await staged(ns, { channels: channelsOf(CLIENTS / 2, "kept", "plain"), perSecond: 0 });
   const { fleet } = stage;
   const publishers = new ClientPublishers(fleet, PUBLISHERS);
   publishers.start(5);
@@ -81,7 +82,11 @@ test("[DRN10] a rollout that is taken back at 40 %: the old pod serves again, no
   await using ns = await given.namespace("e2e-handover-back");
   // Slowly: the operator needs a moment to hear of it.
   const ratePerSecond = Math.ceil(CLIENTS / 30);
-  await using stage = await staged(ns, { channels: channelsOf("kept", "plain"), perSecond: 250, ratePerSecond });
+  await using stage = await staged(ns, {
+    channels: channelsOf(CHANNELS, "kept", "plain"),
+    perSecond: 250,
+    ratePerSecond,
+  });
   const { fleet, traffic } = stage;
   await given.patchCluster(ns, NAME, { image: await nextGatewayImage() });
   await eventuallyTrue("40 % have gone", { withinMs: 120_000, everyMs: 50 }, () => {
@@ -108,7 +113,7 @@ test("[DRN10] a rollout that is taken back at 40 %: the old pod serves again, no
 
 test("[HND7] the pod that clients are going to is killed in the middle: those on their way stay, the others recover, nothing is missed", async () => {
   await using ns = await given.namespace("e2e-handover-killed");
-  await using stage = await staged(ns, { channels: channelsOf("kept"), perSecond: 250 });
+  await using stage = await staged(ns, { channels: channelsOf(CHANNELS, "kept"), perSecond: 250 });
   const { fleet, traffic } = stage;
   await given.patchCluster(ns, NAME, { image: await nextGatewayImage() });
   const { value: target } = await eventually("a third has gone", { withinMs: 120_000, everyMs: 50 }, () => {
@@ -140,7 +145,7 @@ test("[DRN1] clients of an unmodified SDK reconnect once each, at the rate, and 
     namespaces: [{ name: "kept", allow: { subscribe: "anonymous" }, history: { size: 1000, ttlSeconds: 300 } }],
   });
   const { cluster, url } = await given.readyCluster(ns, NAME);
-  const channels = channelsOf("kept");
+  const channels = channelsOf(CHANNELS, "kept");
   const apiKey = await given.apiKey(ns, NAME);
   await using traffic = ChannelTraffic.start({ url, apiKey, channels, perSecond: 250 });
   await using fleet = await CentrifugeFleet.open({ url, count: CLIENTS, channels, openPerSecond: 100 }, traffic.newest);
@@ -170,8 +175,8 @@ interface Stage extends AsyncDisposable {
   readonly revision: string;
 }
 
-function channelsOf(...namespaces: readonly string[]): readonly string[] {
-  return Array.from({ length: CHANNELS }, (_, n) => `${namespaces[n % namespaces.length] ?? ""}:${n}`);
+function channelsOf(count: number, ...namespaces: readonly string[]): readonly string[] {
+  return Array.from({ length: count }, (_, n) => `${namespaces[n % namespaces.length] ?? ""}:${n}`);
 }
 
 interface StageOptions {
