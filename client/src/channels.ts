@@ -54,19 +54,22 @@ export class Channels {
     return this.#server.requests();
   }
 
-  /** A new connection: everything is subscribed anew. */
+  /** A new connection: everything is subscribed anew, with `sync` what needs a token first. */
   established(link: Link, subs: ReadonlyMap<string, SubscribeResult>): void {
     this.#leaving.clear();
     this.#server.established(subs);
-    const subscribings = [...this.#subscriptions.values()].map(({ connection }) => connection);
-    link.requestAll(subscribings.map((each) => each.prepare(link)).filter((pair) => pair !== undefined));
-    for (const each of subscribings) each.ask();
+    // A listener may have ended it.
+    if (this.#host.link() !== link) return;
+    const pairs = [...this.#subscriptions.values()].map(({ connection }) => connection.prepare(link));
+    link.requestAll(pairs.filter((pair) => pair !== undefined));
   }
 
   /** A connection that goes on where another one is, or was. `isComplete`: that one has delivered all before these places. */
-  continued(moved: ReadonlyMap<string, StreamPosition>, isComplete: boolean): void {
+  continued(link: Link, moved: ReadonlyMap<string, StreamPosition>, isComplete: boolean): void {
     const foreign = new Map(moved);
     for (const [channel, subscription] of this.#subscriptions) {
+      // A listener may have ended it.
+      if (this.#host.link() !== link) return;
       const position = moved.get(channel);
       foreign.delete(channel);
       if (position === undefined) continue;

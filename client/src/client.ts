@@ -89,7 +89,7 @@ export class Client<Names extends object = AnyChannels> {
       trace: this.#trace,
       positions: () => this.#channels.positions(),
       request: () => this.#openingRequest(),
-      adopt: (result, isComplete) => this.#goOn(result, isComplete),
+      adopt: (...adopted) => this.#goOn(...adopted),
       onPush: (push) => this.#pushed(push),
       onSettled: (settled) => this.#channels.sync(settled),
     });
@@ -226,24 +226,25 @@ export class Client<Names extends object = AnyChannels> {
   }
 
   #established(result: ConnectResult, link: Link): void {
-    const isContinued = result.belay?.handover?.moved !== undefined;
-    if (!isContinued) this.#channels.established(link, result.subs ?? new Map());
-    this.#goOn(result, false);
-    if (isContinued) this.#channels.sync(link);
-    this.#calls.proceed(link);
+    this.#goOn(result, link, false);
+    this.#channels.sync(link);
   }
 
   /** The connection is this one; with `moved` it goes on where another one was. */
-  #goOn(result: ConnectResult, isComplete: boolean): void {
+  #goOn(result: ConnectResult, link: Link, isComplete: boolean): void {
     const { handover, keys, inbox, window } = result.belay ?? {};
     this.#result = result;
     this.#connector.windowMs = window?.ms ?? 0;
     this.#continuation.granted(handover);
     const problem = this.#inbox?.opened(inbox);
-    if (problem !== undefined) this.#emitter.emit("error", problem);
     this.#refresh.start(result);
-    if (handover?.moved !== undefined) this.#channels.continued(handover.moved, isComplete);
+    if (handover?.moved === undefined) this.#channels.established(link, result.subs ?? new Map());
+    else this.#channels.continued(link, handover.moved, isComplete);
+    // A listener may have ended it.
+    if (this.#connector.link !== link) return;
     this.#publisher.connected(keys === true);
+    this.#calls.proceed(link);
+    if (problem !== undefined) this.#emitter.emit("error", problem);
   }
 
   #pushed(push: Push): void {

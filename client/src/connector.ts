@@ -22,8 +22,8 @@ export interface ConnectorEvents {
   readonly onState: (state: State) => void;
   readonly onEstablished: (result: ConnectResult, link: Link) => void;
   readonly onPush: (push: Push) => void;
-  /** The connection is lost; true where another one has been adopted in its place. */
-  readonly onLost: () => boolean;
+  /** The connection is lost: another one may be adopted in its place. */
+  readonly onLost: () => void;
   /** The connection is gone; without a reason because the application ended it. The state follows. */
   readonly onDown: (reason: ClosedReason | undefined) => void;
 }
@@ -87,8 +87,9 @@ export class Connector {
 
   /** A connection is over, undefined: one that was never established. One that is not used any more changes nothing. */
   ended(link: Link | undefined, { code, reason }: LinkEnd): void {
-    if (link !== this.#link || this.#events.onLost()) return;
-    this.#lost(verdictOfClose(code), { code, message: reason });
+    if (link !== this.#link) return;
+    this.#events.onLost();
+    if (link === this.#link) this.#lost(verdictOfClose(code), { code, message: reason });
   }
 
   #carryOut(effect: Effect, reason: ClosedReason | undefined): void {
@@ -114,7 +115,8 @@ export class Connector {
         this.#link = link;
         this.#cancelOpening = undefined;
         this.#events.onEstablished(result, link);
-        this.handle({ type: "established" });
+        // A listener may have ended it.
+        if (this.#link === link) this.handle({ type: "established" });
       },
       onRefused: (error) => this.#refused(error, windowMs),
       onPush: (push) => {

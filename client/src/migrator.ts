@@ -21,7 +21,7 @@ export interface MigratorDeps {
   readonly positions: () => ReadonlyMap<string, StreamPosition>;
   readonly request: () => Omit<OpeningRequest, "handover">;
   /** The client goes on with this connection. `isComplete`: the one before has delivered everything before its places. */
-  readonly adopt: (result: ConnectResult, isComplete: boolean) => void;
+  readonly adopt: (result: ConnectResult, link: Link, isComplete: boolean) => void;
   readonly onPush: (push: Push) => void;
   /** Subscriptions may be changed again. */
   readonly onSettled: (link: Link) => void;
@@ -71,11 +71,9 @@ export class Migrator {
     this.#handle({ type: "down" });
   }
 
-  /** The connection is lost; true where the next one has taken its place. */
-  lost(): boolean {
-    const before = this.#phase;
-    if (before !== "draining") this.#handle({ type: "lost" });
-    return this.#phase === "finishing" && before !== "finishing";
+  /** The connection is lost: the next one may take its place. */
+  lost(): void {
+    if (this.#phase !== "draining") this.#handle({ type: "lost" });
   }
 
   #handle(event: MigrationEvent): void {
@@ -164,11 +162,14 @@ export class Migrator {
   #adopt(): void {
     const next = this.#next;
     if (next === undefined) return;
+    const { link, result, held } = next;
+    const { connector, adopt, onPush } = this.#deps;
     this.#next = undefined;
     this.#cancelOpening = undefined;
-    this.#previous = this.#deps.connector.adopt(next.link);
-    this.#deps.adopt(next.result, this.#phase === "draining");
-    for (const push of next.held) if (isOnlyHere(push)) this.#deps.onPush(push);
+    this.#previous = connector.adopt(link);
+    adopt(result, link, this.#phase === "draining");
+    // A listener may end it.
+    for (const push of held) if (connector.link === link && isOnlyHere(push)) onPush(push);
     const turn = this.#turn;
     this.#previous?.whenIdle(() => {
       if (turn === this.#turn) this.#handle({ type: "drained" });

@@ -54,13 +54,14 @@ export class ServerFeeds {
   /** A new connection has these, and no others. */
   established(subs: ReadonlyMap<string, SubscribeResult>): void {
     this.#keepOnly(subs);
-    for (const [channel, result] of subs) this.subscribed(channel, result);
+    for (const [channel, result] of subs) if (this.#deps.link() !== undefined) this.subscribed(channel, result);
   }
 
   subscribed(channel: string, result: SubscribeResult): void {
     const feed = this.#feeds.get(channel) ?? this.#make(channel);
     this.#emitter.emit("subscribed", { channel });
-    feed.subscribed(result);
+    // A listener may have ended the connection.
+    if (this.#deps.link() !== undefined) feed.subscribed(result);
   }
 
   lost(): void {
@@ -71,6 +72,7 @@ export class ServerFeeds {
   continued(places: ReadonlyMap<string, StreamPosition>): void {
     this.#keepOnly(places);
     for (const [channel, position] of places) {
+      if (this.#deps.link() === undefined) return;
       const feed = this.#feeds.get(channel);
       if (feed === undefined) this.subscribed(channel, position);
       else feed.continued(position, false);

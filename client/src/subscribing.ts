@@ -194,7 +194,10 @@ export class Subscribing {
 
   #refused(error: Error, link: Link): void {
     // The next connection asks again.
-    if (error instanceof ConnectionLostError) return;
+    if (error instanceof ConnectionLostError) {
+      this.#isAsked = false;
+      return;
+    }
     if (error instanceof RequestTimeoutError) return link.abandon();
     const code = error instanceof ServerError ? error.code : 0;
     const isExpired = needsNewToken(code) && this.#tokens.canRenew;

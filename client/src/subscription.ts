@@ -85,9 +85,9 @@ export class Subscription<Data = unknown> {
     this.#subscribing = new Subscribing(channel, options, host, {
       position: () => this.#feed.position,
       onSubscribed: (result) => {
-        // The state first: what the subscription recovered is shown to one who knows that it is subscribed.
+        // The state first: what the subscription recovered is shown to one who knows that it is subscribed, unless he ends it.
         this.#become({ name: "subscribed" });
-        this.#feed.subscribed(result);
+        if (this.#state.name === "subscribed") this.#feed.subscribed(result);
       },
       onRetry: (error) => this.#emitter.emit("error", error),
       onEnded: (error) => this.#end(error),
@@ -173,7 +173,8 @@ export class Subscription<Data = unknown> {
     if (this.#state.name === "unsubscribed") return;
     this.#subscribing.continued();
     this.#become({ name: "subscribed" });
-    this.#feed.continued(position, isComplete);
+    // Unless a listener ended it.
+    if (this.#state.name === "subscribed") this.#feed.continued(position, isComplete);
   }
 
   /** @internal */

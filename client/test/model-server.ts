@@ -49,6 +49,8 @@ export class ModelServer implements SocketServer {
   isOverLimit: () => boolean = () => false;
   /** Of every connect's reply. */
   inbox: InboxResult | undefined;
+  /** The same. */
+  result: Partial<ConnectResult> = {};
   /** Told before a refused connect. */
   windowMs: number | undefined;
   readonly #connections = new Set<ModelConnection>();
@@ -202,7 +204,7 @@ export class ModelServer implements SocketServer {
       ...(this.grantsKeys && { keys: true }),
       ...(this.inbox && { inbox: this.inbox }),
     };
-    return { client, version: "", ping: this.pingSeconds, pong: true, session, node: "node", belay };
+    return { client, version: "", ping: this.pingSeconds, pong: true, session, node: "node", belay, ...this.result };
   }
 
   #forgetLost(): void {
