@@ -86,7 +86,6 @@ export class Link {
     this.#options = options;
     this.#events = events;
     this.#heardMs = clock.nowMs();
-    this.#cancelTimer = clock.after(connectTimeoutMs, () => this.#end(LOCAL.connectTimeout));
     const connectFrame = options.codec.encode([{ ...connect, kind: "connect", id: CONNECT_ID }]);
     options.onFrame?.("out", connectFrame);
     this.#transport = options.factory.open(openOptions(connectFrame, options), {
@@ -96,6 +95,8 @@ export class Link {
       onFrame: (frame) => this.#receive(frame),
       onClose: ({ code, reason }) => this.#end(this.#wasOpened ? { code, reason } : { ...LOCAL.notOpened, reason }),
     });
+    // Last: of a link that cannot be made no timer is left.
+    this.#cancelTimer = clock.after(connectTimeoutMs, () => this.#end(LOCAL.connectTimeout));
   }
 
   get transportName(): string {

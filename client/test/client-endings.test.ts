@@ -1,4 +1,5 @@
 import { expect, onTestFinished, test } from "vitest";
+import { jsonCodec } from "../src/json-codec.ts";
 import { ClientSubject, connected, KEPT, nameOf, UNKEPT } from "./client-subject.ts";
 
 test("[SDK2] a listener that disconnects in the middle of a loss has the last word", async () => {
@@ -110,6 +111,14 @@ test("[SDK2] after disconnect no timer is left, whatever was under way", async (
   client.disconnect();
   expect(await waiting).toBe("ClosedError");
   await subject.flow();
+  expect(subject.time.timers).toBe(0);
+});
+
+test("[SDK2] [SDK12] data that cannot be written closes the client, and leaves no timer", async () => {
+  const subject = new ClientSubject({ data: { id: 1n }, codec: jsonCodec });
+  subject.client.connect();
+  await subject.flow();
+  expect(subject.client.state).toMatchObject({ name: "closed", reason: { code: 11 } });
   expect(subject.time.timers).toBe(0);
 });
 
