@@ -118,7 +118,7 @@ export class Client<Names extends object = AnyChannels> {
     return this.#connector.link?.bufferedAmount ?? 0;
   }
 
-  /** Publishes that wait for a connection. */
+  /** Publishes that wait: for a connection, or behind others. */
   get queue(): Publisher["waiting"] {
     return this.#publisher.waiting;
   }

@@ -50,7 +50,7 @@ export class OutcomeUnknownError extends Error {
   override readonly name = "OutcomeUnknownError";
 }
 
-/** The queue of publishes that wait for a connection has no room for this one. */
+/** The queue of publishes that wait, for a connection or behind others, has no room for this one. */
 export class QueueFullError extends Error {
   override readonly name = "QueueFullError";
 }

@@ -41,7 +41,7 @@ export interface ClientOptions {
   readonly pingSlackMs?: number;
   /** Keeps publishes without an answer, and places of subscriptions that ask for it, for the next page: `openPersistence`. */
   readonly store?: ClientStore;
-  /** Bounds of what waits for a connection. */
+  /** Bounds of the publishes that wait. */
   readonly queue?: Partial<QueueLimits>;
   /** The preferred one first. */
   readonly transports?: readonly TransportFactory[];

@@ -21,7 +21,8 @@ import { PublishQueue, type QueuedPublish, type Settled } from "./publish-queue.
 export interface PublishOptions {
   /**
    * What happens without a connection: `queue` waits for one (the default), `latest` waits and takes the place of what waits for
-   * the same channel, `reject` fails at once.
+   * the same channel, `reject` fails at once. On a connection a publish may have to wait, too, behind others: as with `queue`, or
+   * `latest`.
    */
   readonly whenOffline?: "queue" | "latest" | "reject";
   /** How long it may wait, at most the queue's own bound. */
@@ -69,7 +70,7 @@ export class Publisher {
 
   async publish(channel: string, data: Payload, options: PublishOptions = {}): Promise<void> {
     const publish = this.#queued(channel, data, options);
-    if (this.#link() === undefined) this.#makeRoom(publish, options);
+    this.#makeRoom(publish, options);
     this.#settings.store?.keep(publish);
     return new Promise((resolve, reject) => {
       this.#promised.set(publish.key, { resolve, reject, attempts: 0 });
@@ -141,11 +142,14 @@ export class Publisher {
     };
   }
 
-  #makeRoom({ channel, bytes }: QueuedPublish, { whenOffline = "queue" }: PublishOptions): void {
-    if (whenOffline === "reject") throw new NotConnectedError("there is no connection to publish on");
+  #makeRoom({ channel, bytes }: QueuedPublish, { whenOffline }: PublishOptions): void {
+    const isOffline = this.#link() === undefined;
+    if (isOffline && whenOffline === "reject") throw new NotConnectedError("there is no connection");
     if (whenOffline === "latest")
       this.#rejectAll(this.#queue.replace(channel), new QueueFullError("a newer publish took its place"));
-    if (!this.#queue.hasRoomFor(bytes)) throw new QueueFullError("the queue of publishes is full");
+    // On a connection one waits behind others.
+    const waits = isOffline || this.waiting.count > 0;
+    if (waits && !this.#queue.hasRoomFor(bytes)) throw new QueueFullError("the queue of publishes is full");
   }
 
   /** One timer for whatever is next: an end of waiting, or another try. */
@@ -157,7 +161,7 @@ export class Publisher {
     const nextMs = this.#queue.nextMs(nowMs);
     if (nextMs === Infinity) return;
     this.#cancelTimer = clock.after(Math.max(0, nextMs - nowMs), () => {
-      this.#rejectAll(this.#queue.expired(clock.nowMs()), new QueueExpiredError("no connection in time"));
+      this.#rejectAll(this.#queue.expired(clock.nowMs()), new QueueExpiredError("not sent in time"));
       this.flush();
     });
   }

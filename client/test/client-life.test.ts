@@ -109,6 +109,28 @@ test("[SDK40] [SDK44] publishes wait for a connection as their policy says", asy
   expect(subject.channels.get(KEPT)?.log.map(({ data }) => data)).toEqual([3]);
 });
 
+test("[SDK40] [SDK42] [SDK44] publishes that wait behind others on a connection are bounded as without one", async () => {
+  const subject = new ClientSubject({ queue: { maxCount: 2, maxAgeMs: 5000 }, requestTimeoutMs: 60_000 });
+  const { client, server } = subject;
+  client.connect();
+  await subject.flow();
+  // As many as may be under way at once.
+  for (let count = 0; count < 16; count += 1) subject.publish(UNKEPT);
+  const replaced = nameOf(client.publish(KEPT, 1, { whenOffline: "reject" }));
+  const latest = client.publish(KEPT, 2, { whenOffline: "latest" });
+  expect(await replaced).toBe("QueueFullError");
+  const short = client.publish(KEPT, 3, { maxAgeMs: 1000 }).catch(String);
+  await expect(client.publish(KEPT, 4)).rejects.toMatchObject({ name: "QueueFullError" });
+  expect(client.queue.count).toBe(2);
+  await subject.time.advance(1000);
+  expect(await short).toBe("QueueExpiredError: not sent in time");
+  await subject.flow();
+  await latest;
+  expect(client.state.name).toBe("connected");
+  expect(server.channels.get(KEPT)?.log.map(({ data }) => data)).toEqual([2]);
+  expect(subject.acknowledged.size).toBe(16);
+});
+
 test("[SDK50] the trace tells states, frames and times, and inspect what there is", async () => {
   const traced: TraceEvent[] = [];
   const subject = await connected({ trace: (event) => traced.push(event) });
