@@ -83,7 +83,7 @@ export class Feed {
     this.stopFilling();
     this.#sequence = { isFiltered: this.#deps.isFiltered };
     this.#behindReload = undefined;
-    this.#deps.places?.moveTo(this.#deps.channel, undefined);
+    this.#moveTo(undefined);
   }
 
   #take({ sequence, shown, fill }: SequenceStep): void {
@@ -99,8 +99,11 @@ export class Feed {
   /** Only what the application has seen is behind it. */
   #keepPlace(): void {
     const { position } = this.#sequence;
-    if (position !== undefined && this.#behindReload === undefined)
-      this.#deps.places?.moveTo(this.#deps.channel, position);
+    if (position !== undefined && this.#behindReload === undefined) this.#moveTo(position);
+  }
+
+  #moveTo(position: StreamPosition | undefined): void {
+    guarded(() => this.#deps.places?.moveTo(this.#deps.channel, position));
   }
 
   #show(shown: Shown): void {

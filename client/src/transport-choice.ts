@@ -1,3 +1,4 @@
+import { guarded } from "./emitter.ts";
 import type { Environment, Format, TransportFactory } from "./transport.ts";
 
 /** Keeps the name of the transport that works, so that the next page begins with it; per network where it can tell them apart. */
@@ -53,7 +54,7 @@ export class TransportChoice {
     this.#proven.add(factory);
     this.#failures = 0;
     if (this.#index > 0) this.#chosenMs ??= nowMs;
-    this.#memory?.save(factory.name);
+    guarded(() => this.#memory?.save(factory.name));
   }
 
   /** It could not be. */

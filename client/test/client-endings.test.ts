@@ -69,6 +69,30 @@ test("[SDK40] a store that cannot keep a publish fails that publish, and nothing
   expect(subject.client.queue.count).toBe(0);
 });
 
+test("[SDK2] a memory of transports and a store that throw disturb nothing", async () => {
+  const errors = uncaught();
+  const store = { publishes: () => [], keep: nothing, drop: nothing, position: nothing, moveTo: fail };
+  const subject = new ClientSubject({ store, transportMemory: { load: nothing, save: fail } });
+  const { client, server } = subject;
+  client.removeChannel(KEPT);
+  const channel = client.channel(KEPT, { isResumed: true });
+  const seen: unknown[] = [];
+  channel.on("publication", ({ offset }) => seen.push(offset));
+  channel.subscribe();
+  client.connect();
+  await subject.flow();
+  expect(client.state.name).toBe("connected");
+  const push = { type: "push", kind: "publication", channel: KEPT } as const;
+  const both = [1, 2].map((offset) => ({ ...push, publication: { data: offset, offset } }));
+  server.live[0]?.socket.send(both);
+  await subject.flow();
+  expect(seen).toEqual([1, 2]);
+  channel.unsubscribe();
+  expect(channel.state.name).toBe("unsubscribed");
+  await subject.flow();
+  expect(new Set(errors.map(String))).toEqual(new Set(["Error: of the application"]));
+});
+
 test("[SDK12] who waits for a subscription, or publishes, is told when the client closes for good", async () => {
   const subject = await connected();
   const { client } = subject;
