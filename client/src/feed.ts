@@ -92,13 +92,18 @@ export class Feed {
       this.#deps.trace({ type: "gap", channel: this.#deps.channel, from: fill.since.offset, to: fill.until });
       this.#fill({ ...fill, attempt: 0, found: [] });
     }
-    for (const each of shown) this.#show(each);
-    this.#keepPlace();
+    this.#showAll(shown);
   }
 
-  /** Only what the application has seen is behind it. */
-  #keepPlace(): void {
-    const { position } = this.#sequence;
+  #showAll(all: readonly Shown[]): void {
+    const sequence = this.#sequence;
+    for (const each of all) {
+      this.#show(each);
+      // Who was shown it has ended the subscription.
+      if (this.#sequence !== sequence) return;
+    }
+    // Only what the application has seen is behind its place.
+    const { position } = sequence;
     if (position !== undefined && this.#behindReload === undefined) this.#moveTo(position);
   }
 
@@ -113,15 +118,15 @@ export class Feed {
     }
     if (shown.type === "publication") return this.#deps.onPublication(shown.publication);
     this.#deps.trace({ type: "reset", channel: this.#deps.channel, reason: shown.reset.reason });
+    const sequence = this.#sequence;
     const reload = guarded(() => this.#deps.onReset(shown.reset));
-    if (reload === undefined) return;
+    if (reload === undefined || this.#sequence !== sequence) return;
     const behind: Shown[] = [];
     this.#behindReload = behind;
     const goOn = (): void => {
       if (this.#behindReload !== behind) return;
       this.#behindReload = undefined;
-      for (const each of behind) this.#show(each);
-      this.#keepPlace();
+      this.#showAll(behind);
     };
     // Types do not bind everybody: it may be no promise.
     Promise.resolve(reload).then(goOn, (error: unknown) => {

@@ -103,3 +103,55 @@ test.each(endings)("[SDK2] a listener that %s where a move is done has the last 
   const heard = await afterEnd(subject, inboxRefused, ending, () => subject.server.goaway(0, 10_000));
   expect(heard).toEqual([KEPT, UNKEPT]);
 });
+
+test("[SDK3] who unsubscribes in the middle of what was recovered, or has waited for a reload, is shown no more of it", async () => {
+  const reload = Promise.withResolvers<void>();
+  const onReset = (): Promise<void> => reload.promise;
+  const subject = await connected();
+  const { client, server, network } = subject;
+  server.grantsHandover = false;
+  client.removeChannel(UNKEPT);
+  const channels = [client.channel(KEPT), client.channel(UNKEPT, { onReset })];
+  const seen: unknown[] = [];
+  for (const channel of channels) {
+    channel.subscribe();
+    channel.on("publication", ({ data }) => {
+      seen.push(`${channel.channel} ${String(data)}`);
+      channel.unsubscribe();
+    });
+  }
+  await subject.goOn(1);
+  network.sockets[0]?.cut();
+  await subject.flow();
+  for (const data of [1, 2, 3]) server.publish(data);
+  await subject.goOn(10);
+  for (const data of [4, 5, 6]) server.publish(data);
+  await subject.flow();
+  expect(seen).toEqual(["kept 1"]);
+  reload.resolve();
+  await subject.flow();
+  expect(seen).toEqual(["kept 1", "unkept 4"]);
+  expect(channels.map(({ position }) => position)).toEqual([undefined, undefined]);
+});
+
+test("[SDK5] who subscribes anew where a reset is told waits for no reload of the subscription before", async () => {
+  const subject = await connected();
+  const { client, server, network } = subject;
+  server.grantsHandover = false;
+  client.removeChannel(UNKEPT);
+  const channel = client.channel(UNKEPT, { onReset: () => new Promise(() => undefined) });
+  channel.subscribe();
+  await subject.flow();
+  const seen: unknown[] = [];
+  channel.on("publication", ({ data }) => seen.push(data));
+  channel.on("reset", () => {
+    seen.push("reset");
+    channel.unsubscribe();
+    channel.subscribe();
+  });
+  network.sockets[0]?.cut();
+  await subject.goOn(10);
+  server.publish("next");
+  await subject.flow();
+  expect(seen).toEqual(["reset", "next"]);
+});
