@@ -35,6 +35,26 @@ test.each([undefined, null, ""])(
   },
 );
 
+test("[SDK15] a provider that was given up changes nothing when it answers after all", async () => {
+  const answers: ((token: string) => void)[] = [];
+  const source = new TokenSource(undefined, () => new Promise((resolve) => answers.push(resolve)));
+  const calls = [source.get()];
+  for (let times = 0; times < 2; times += 1) {
+    source.forget();
+    calls.push(source.get());
+  }
+  answers[0]?.("first");
+  await calls[0];
+  expect(source.atHand).toBeUndefined();
+  const shared = source.renew();
+  expect(answers).toHaveLength(3);
+  answers[2]?.("third");
+  expect(await shared).toBe("third");
+  answers[1]?.("second");
+  await calls[1];
+  expect(source.atHand).toBe("third");
+});
+
 test("[SDK15] a token without a provider stays", async () => {
   const source = new TokenSource("fixed", undefined);
   source.drop();

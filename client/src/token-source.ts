@@ -27,13 +27,19 @@ export class TokenSource {
 
   /** A new token, whatever is at hand. */
   async renew(): Promise<string> {
-    this.#fetching ??= this.#fetch().finally(() => {
-      this.#fetching = undefined;
-    });
-    return this.#fetching;
+    if (this.#fetching !== undefined) return this.#fetching;
+    const fetching = this.#fetch();
+    this.#fetching = fetching;
+    try {
+      const token = await fetching;
+      if (this.#fetching === fetching) this.#token = token;
+      return token;
+    } finally {
+      if (this.#fetching === fetching) this.#fetching = undefined;
+    }
   }
 
-  /** Whoever was asked does not answer. */
+  /** Whoever was asked does not answer: should he do so after all, that changes nothing. */
   forget(): void {
     this.#fetching = undefined;
   }
@@ -47,7 +53,6 @@ export class TokenSource {
     const token = await this.#provider?.();
     // Types do not bind everybody.
     if (!token) throw new Error("the token provider gave no token");
-    this.#token = token;
     return token;
   }
 }
