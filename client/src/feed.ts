@@ -88,11 +88,12 @@ export class Feed {
 
   #take({ sequence, shown, fill }: SequenceStep): void {
     this.#sequence = sequence;
-    if (fill !== undefined) {
-      this.#deps.trace({ type: "gap", channel: this.#deps.channel, from: fill.since.offset, to: fill.until });
-      this.#fill({ ...fill, attempt: 0, found: [] });
-    }
+    const turn = this.#turn;
+    // A fill may be given up at once, and shows what is newer.
     this.#showAll(shown);
+    if (fill === undefined || turn !== this.#turn) return;
+    this.#deps.trace({ type: "gap", channel: this.#deps.channel, from: fill.since.offset, to: fill.until });
+    this.#fill({ ...fill, attempt: 0, found: [] });
   }
 
   #showAll(all: readonly Shown[]): void {

@@ -226,6 +226,20 @@ test("[SDK22] a hole is not given up because the connection on which it is to be
   expect(subject.seen.get(KEPT)).toEqual(["begins", { offset: 1 }]);
 });
 
+test("[SDK20] behind one hole that is filled another that is too large is told after what comes before it", async () => {
+  const subject = await connected();
+  const kept = subject.channels.get(KEPT);
+  const newest = 6000;
+  for (let count = 0; count < newest; count += 1) kept?.publish(count);
+  const push = { type: "push", kind: "publication", channel: KEPT } as const;
+  for (const offset of [5, newest])
+    subject.server.live[0]?.socket.send([{ ...push, publication: { data: offset, offset } }]);
+  await subject.flow();
+  const reset = { reason: "gap", from: { epoch: "epoch", offset: 5 }, to: { epoch: "epoch", offset: newest - 1 } };
+  const first = [1, 2, 3, 4, 5].map((offset) => ({ offset }));
+  expect(subject.seen.get(KEPT)).toEqual(["begins", ...first, { reset }, { offset: newest }]);
+});
+
 test("[SDK24] a filtered subscription that a resume cannot give everything to is told so", async () => {
   const subject = new ClientSubject();
   subject.client.removeChannel(UNKEPT);
