@@ -31,8 +31,10 @@ export class Inbox {
   opened(result: InboxResult | undefined): Error | undefined {
     if (result === undefined) return new InboxUnavailableError();
     const { epoch, offset, lost } = result;
-    if (this.#position?.epoch !== epoch) this.#position = { epoch, offset };
-    return lost === true ? new InboxLostError() : undefined;
+    const isLost = lost === true;
+    // Behind what is lost: the next connection is not to be told of it again.
+    if (isLost || this.#position?.epoch !== epoch) this.#position = { epoch, offset };
+    return isLost ? new InboxLostError() : undefined;
   }
 
   /** Undefined for one that was shown. */
