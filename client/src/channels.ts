@@ -16,8 +16,9 @@ export class Channels {
   /** Unsubscribed while that could not be said. */
   readonly #leaving = new Set<string>();
 
-  constructor(host: Omit<SubscriptionHost, "leaveLater">, calls: ChannelCalls, server: ServerFeeds) {
-    this.#host = { ...host, leaveLater: (channel) => this.#leaving.add(channel) };
+  constructor(host: Omit<SubscriptionHost, "leaveLater" | "taken">, calls: ChannelCalls, server: ServerFeeds) {
+    const taken = (channel: string): void => server.end(channel);
+    this.#host = { ...host, leaveLater: (channel) => this.#leaving.add(channel), taken };
     this.#calls = calls;
     this.#server = server;
   }
@@ -66,20 +67,25 @@ export class Channels {
 
   /** A connection that goes on where another one is, or was. `isComplete`: that one has delivered all before these places. */
   continued(link: Link, moved: ReadonlyMap<string, StreamPosition>, isComplete: boolean): void {
-    const foreign = new Map(moved);
-    for (const [channel, subscription] of this.#subscriptions) {
+    const foreign = new Map<string, StreamPosition>();
+    for (const [channel, position] of moved) {
       // A listener may have ended it.
       if (this.#host.link() !== link) return;
-      const position = moved.get(channel);
-      foreign.delete(channel);
-      if (position === undefined) continue;
-      if (subscription.state.name === "unsubscribed") this.#leaving.add(channel);
-      else if (!this.#leaving.has(channel)) subscription.continued(position, isComplete);
+      if (this.#leaving.has(channel)) continue;
+      const subscription = this.#subscriptions.get(channel);
+      if (subscription !== undefined && subscription.state.name !== "unsubscribed")
+        subscription.continued(position, isComplete);
+      else if (this.#isOfServer(channel)) foreign.set(channel, position);
+      else this.#leaving.add(channel);
     }
-    for (const channel of this.#leaving) foreign.delete(channel);
     this.#server.continued(foreign);
     for (const subscription of this.#subscriptions.values())
       if (!moved.has(subscription.channel) || this.#leaving.has(subscription.channel)) subscription.lost();
+  }
+
+  /** The application has none, or none now. */
+  #isOfServer(channel: string): boolean {
+    return !this.#subscriptions.has(channel) || this.#server.has(channel);
   }
 
   /** Subscriptions may be changed again. */
@@ -96,8 +102,9 @@ export class Channels {
 
   push(push: ChannelPush): void {
     const subscription = this.#subscriptions.get(push.channel);
-    if (push.kind === "subscribe") return this.#server.subscribed(push.channel, push.result);
-    const isMine = subscription?.connection.isLive === true || !this.#server.has(push.channel);
+    const isLive = subscription?.connection.isLive === true;
+    if (push.kind === "subscribe") return isLive ? undefined : this.#server.subscribed(push.channel, push.result);
+    const isMine = isLive || !this.#server.has(push.channel);
     if (subscription === undefined || !isMine) return this.#server.push(push);
     if (push.kind === "publication") return subscription.arrived(push.publication);
     if (push.kind === "unsubscribe") return subscription.unsubscribed(push.code, push.reason);

@@ -54,14 +54,16 @@ export class ServerFeeds {
   /** A new connection has these, and no others. */
   established(subs: ReadonlyMap<string, SubscribeResult>): void {
     this.#keepOnly(subs);
-    for (const [channel, result] of subs) if (this.#deps.link() !== undefined) this.subscribed(channel, result);
+    for (const [channel, result] of subs) this.subscribed(channel, result);
   }
 
   subscribed(channel: string, result: SubscribeResult): void {
+    // A listener may end the connection.
+    const { link } = this.#deps;
+    if (link() === undefined) return;
     const feed = this.#feeds.get(channel) ?? this.#make(channel);
     this.#emitter.emit("subscribed", { channel });
-    // A listener may have ended the connection.
-    if (this.#deps.link() !== undefined) feed.subscribed(result);
+    if (link() !== undefined) feed.subscribed(result);
   }
 
   lost(): void {
@@ -72,7 +74,6 @@ export class ServerFeeds {
   continued(places: ReadonlyMap<string, StreamPosition>): void {
     this.#keepOnly(places);
     for (const [channel, position] of places) {
-      if (this.#deps.link() === undefined) return;
       const feed = this.#feeds.get(channel);
       if (feed === undefined) this.subscribed(channel, position);
       else feed.continued(position, false);
@@ -80,14 +81,13 @@ export class ServerFeeds {
   }
 
   #keepOnly(channels: ReadonlyMap<string, unknown>): void {
-    for (const channel of this.#feeds.keys()) if (!channels.has(channel)) this.#end(channel);
+    for (const channel of this.#feeds.keys()) if (!channels.has(channel)) this.end(channel);
   }
 
   push(push: Exclude<ChannelPush, { readonly kind: "subscribe" }>): void {
     if (push.kind === "publication") this.#feeds.get(push.channel)?.arrived(push.publication);
-    else if (!this.has(push.channel)) return;
-    else if (push.kind === "unsubscribe") this.#end(push.channel);
-    else this.#emitter.emit(push.kind, { channel: push.channel, info: push.info });
+    else if (push.kind === "unsubscribe") this.end(push.channel);
+    else if (this.has(push.channel)) this.#emitter.emit(push.kind, { channel: push.channel, info: push.info });
   }
 
   #make(channel: string): Feed {
@@ -105,9 +105,9 @@ export class ServerFeeds {
     return feed;
   }
 
-  #end(channel: string): void {
+  /** The server's subscription is over, where there is one. */
+  end(channel: string): void {
     this.#feeds.get(channel)?.forget();
-    this.#feeds.delete(channel);
-    this.#emitter.emit("unsubscribed", { channel });
+    if (this.#feeds.delete(channel)) this.#emitter.emit("unsubscribed", { channel });
   }
 }

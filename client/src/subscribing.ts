@@ -31,6 +31,8 @@ export interface SubscriptionHost extends Retrying {
   readonly closed: () => ClosedError | undefined;
   /** Told as soon as subscriptions may be changed again. */
   readonly leaveLater: (channel: string) => void;
+  /** Told where the server's own subscription of a channel has given way. */
+  readonly taken: (channel: string) => void;
 }
 
 export interface SubscribingEvents {
@@ -202,10 +204,16 @@ export class Subscribing {
     const code = error instanceof ServerError ? error.code : 0;
     const isExpired = needsNewToken(code) && this.#tokens.canRenew;
     if (isExpired) this.#tokens.drop();
-    // Of another life of this subscription.
-    if (code === ALREADY_SUBSCRIBED) unsubscribe(link, this.#channel);
-    if (isExpired || code === ALREADY_SUBSCRIBED || isTemporary(error)) return this.#failed(error);
+    if (code === ALREADY_SUBSCRIBED) return this.#takeOver(error, link);
+    if (isExpired || isTemporary(error)) return this.#failed(error);
     this.#events.onEnded(new UnsubscribedError(code, error.message));
+  }
+
+  /** It is there, of another life of this subscription, or is the server's own. */
+  #takeOver(error: Error, link: Link): void {
+    unsubscribe(link, this.#channel);
+    this.#failed(error);
+    this.#host.taken(this.#channel);
   }
 
   /** Tries again later, unless there will be no token. */

@@ -170,7 +170,6 @@ export class Subscription<Data = unknown> {
 
   /** @internal Another connection goes on behind this place. */
   continued(position: StreamPosition, isComplete: boolean): void {
-    if (this.#state.name === "unsubscribed") return;
     this.#subscribing.continued();
     this.#become({ name: "subscribed" });
     // Unless a listener ended it.

@@ -171,6 +171,27 @@ test("[SDK3] a channel that the server subscribes, too, is heard by the subscrip
   expect(subject.seen.get(KEPT)).toEqual(["begins", { offset: 1 }]);
 });
 
+test("[SDK3] a channel that only the server subscribes stays so through a resume, though the application knows its name", async () => {
+  const subject = await connected();
+  const told: unknown[] = [];
+  subject.client.on("publication", ({ data }) => told.push(data));
+  subject.client.on("unsubscribed", () => told.push("unsubscribed"));
+  subject.unsubscribe(KEPT);
+  await subject.flow();
+  const [connection] = subject.server.live;
+  connection?.subs.set(KEPT, 0);
+  const result = { epoch: "epoch", offset: 0 };
+  connection?.socket.send([{ type: "push", kind: "subscribe", channel: KEPT, result }]);
+  await subject.flow();
+  connection?.socket.cut();
+  await subject.flow();
+  subject.server.publish("missed");
+  await subject.goOn(10);
+  subject.server.publish("next");
+  await subject.flow();
+  expect(told).toEqual(["missed", "next"]);
+});
+
 test("[SDK26] messages of the inbox that are gone are told by an error", async () => {
   const subject = new ClientSubject({ inbox: {} });
   const errors: string[] = [];

@@ -101,6 +101,38 @@ test("[SDK6] through a cut what is kept is shown once and in order, what cannot 
   expect(seen()).toEqual(["ann joins", "ann leaves", "ann joins"]);
 });
 
+test("[SDK3] a channel that the server subscribed is the subscription's that the application makes for it, and nothing of it comes again", async () => {
+  const { gateway, relay } = await stage();
+  const name = "kept:own";
+  const reader = new Subject(relay, { token: await sign(gateway, { sub: "ann", subs: { [name]: {} } }) });
+  const { client } = reader;
+  await client.ready();
+  await publish(gateway, name, 1);
+  await eventually("the server's is shown", WITHIN_MS, () => reader.of(name).includes("1"));
+  const channel = client.channel(name);
+  const own: string[] = [];
+  channel.on("publication", ({ data }) => own.push(textOf(data)));
+  channel.on("reset", ({ reason }) => own.push(reason));
+  channel.subscribe();
+  await channel.ready();
+  await publish(gateway, name, 2);
+  for (const [missed, next] of [
+    [3, 4],
+    [5, 6],
+  ]) {
+    relay.cut();
+    await eventually("the loss is seen", WITHIN_MS, () => client.state.name === "reconnecting");
+    await publish(gateway, name, missed);
+    relay.mend();
+    await channel.ready();
+    await publish(gateway, name, next);
+    await eventually("the last is shown", WITHIN_MS, () => own.includes(String(next)));
+  }
+  expect(own).toEqual(["2", "3", "4", "5", "6"]);
+  const again = ["subscribed", "unsubscribed"];
+  expect(reader.of(name)).toEqual(["subscribed", "1", "unsubscribed", ...again, ...again]);
+});
+
 test("[SDK6] [SDK43] without keys a publish leaves once: one without an answer is told as unknown, one that was refused as refused", async () => {
   const { gateway, relay } = await stage();
   const { client } = new Subject(relay);
