@@ -18,9 +18,14 @@ export class Publisher implements AsyncDisposable {
   accepted = 0;
   /** Answers with `temporary: true`. */
   refusedTemporarily = 0;
-  /** Requests given up after 10 s, or cut after more than one, and made again with the same idempotency key: a pod that is frozen answers nothing. */
+  /** Requests given up after 10 s, or failed after more than one, and made again with the same idempotency key: a pod that is frozen answers nothing. */
   unanswered = 0;
-  /** Everything else: other errors, connections refused or cut. */
+  /**
+   * Requests that left as the server ended the connection on which they went, which nobody can prevent (RFC 9112, 9.5), made again
+   * with the same idempotency key.
+   */
+  cut = 0;
+  /** Everything else: other errors, connections refused. */
   readonly failures: string[] = [];
   #stopped = false;
   #done: Promise<unknown> = Promise.resolve();
@@ -61,6 +66,10 @@ export class Publisher implements AsyncDisposable {
         return;
       } catch (error) {
         const tookMs = performance.now() - startMs;
+        if (isCut(error) && !this.#stopped) {
+          this.cut += 1;
+          continue;
+        }
         if (tookMs < FROZEN_MS || this.#stopped) {
           const cause = error instanceof Error ? `${error.message} ${String(error.cause)}` : String(error);
           this.failures.push(`${new Date().toISOString()} after ${Math.round(tookMs)} ms: ${cause}`);
@@ -82,4 +91,9 @@ export class Publisher implements AsyncDisposable {
     this.#stopped = true;
     await this.#done;
   }
+}
+
+function isCut(error: unknown): boolean {
+  const cause = error instanceof Error ? (error.cause as { readonly code?: string } | undefined) : undefined;
+  return cause?.code === "ECONNRESET" || cause?.code === "UND_ERR_SOCKET";
 }

@@ -87,6 +87,7 @@ async function flows({ fleet, publisher }: { fleet: Fleet; publisher: Publisher 
   // 4000 is a client's own, whose subscribe was refused for now.
   expect(fleet.closes.filter(({ code }) => code !== 4000)).toEqual([]);
   expect(publisher.failures).toEqual([]);
+  expect(publisher.cut).toBe(0);
 }
 
 test.each(["alone", "url", "sentinels", "watched"])(

@@ -45,6 +45,7 @@ test("another password of a managed Redis: no socket and no connection to Redis 
   expect(await redisCli(ns, old, "PING")).toMatch(/WRONGPASS|NOAUTH/);
   expect(await connections(ns, changed).then((ids) => ids.toSorted())).toEqual(before.toSorted());
   expect(publisher.failures).toEqual([]);
+  expect(publisher.cut).toBe(0);
   expect(publisher.refusedTemporarily).toBe(0);
 
   // Connections that are made now are made with the new one.

@@ -38,6 +38,7 @@ test("Redis restarts: sockets stay, publishes fail with a temporary error, then 
   console.log(`refused ${publisher.refusedTemporarily}, flowing ${tookMs} ms after Redis was Ready`);
   expect(fleet.closes).toEqual([]);
   expect(publisher.failures).toEqual([]);
+  expect(publisher.cut).toBe(0);
 }, 240_000);
 
 test("an unreachable external Redis is named in a condition with what to do", async () => {

@@ -73,4 +73,5 @@ test("Sentinel from one object: the primary is killed, sockets stay, delivery fl
   expect(await primary(ns, "chat")).toBe(second);
   expect(fleet.closes).toEqual([]);
   expect(publisher.failures).toEqual([]);
+  expect(publisher.cut).toBe(0);
 }, 240_000);
