@@ -66,16 +66,14 @@ export class Publisher implements AsyncDisposable {
         return;
       } catch (error) {
         const tookMs = performance.now() - startMs;
-        if (isCut(error) && !this.#stopped) {
-          this.cut += 1;
-          continue;
-        }
-        if (tookMs < FROZEN_MS || this.#stopped) {
+        const isFrozen = tookMs >= FROZEN_MS;
+        if (this.#stopped || !(isFrozen || isCut(error))) {
           const cause = error instanceof Error ? `${error.message} ${String(error.cause)}` : String(error);
           this.failures.push(`${new Date().toISOString()} after ${Math.round(tookMs)} ms: ${cause}`);
           return;
         }
-        this.unanswered += 1;
+        if (isFrozen) this.unanswered += 1;
+        else this.cut += 1;
       }
     }
   }
