@@ -22,6 +22,20 @@ interface Cluster {
 /** The documented times, faster: a pod asks everybody until whoever lives has beaten. */
 const LEASE = { beatIntervalMs: 600, deadAfterMs: 3_000, awayAfterMs: 1_200, graceMs: 3_600 };
 
+/** Answers with the kinds of the messages to all nodes since the last call. */
+async function hearAll(url: string): Promise<Cluster["broadcasts"]> {
+  const heard: string[] = [];
+  const listener = new Redis(url);
+  onTestFinished(() => listener.disconnect());
+  listener.on("smessage", (_channel: string, text: string) => heard.push((JSON.parse(text) as { kind: string }).kind));
+  await listener.ssubscribe("test:{L}:nodes");
+  return async () => {
+    // What was published before is delivered before the answer.
+    await listener.ping();
+    return heard.splice(0);
+  };
+}
+
 async function openCluster(): Promise<Cluster> {
   const redis = await startRedis();
   const client = new Redis(redis.url);
@@ -30,17 +44,7 @@ async function openCluster(): Promise<Cluster> {
     ["pod-a", "pod-b", "pod-c"].map((podUid) => startGateway({ redisUrl: redis.url, podUid, leaseTiming: LEASE })),
   );
   for (const gateway of gateways) onTestFinished(() => gateway[Symbol.asyncDispose]());
-  const heard: string[] = [];
-  const listener = new Redis(redis.url);
-  onTestFinished(() => listener.disconnect());
-  listener.on("smessage", (_channel: string, text: string) => heard.push((JSON.parse(text) as { kind: string }).kind));
-  await listener.ssubscribe("test:{L}:nodes");
-  const broadcasts = async (): Promise<readonly string[]> => {
-    // What was published before is delivered before the answer.
-    await listener.ping();
-    return heard.splice(0);
-  };
-  const cluster = { gateways, client, broadcasts };
+  const cluster = { gateways, client, broadcasts: await hearAll(redis.url) };
   await settled(cluster);
   return cluster;
 }
@@ -192,21 +196,15 @@ test("[API14] an order reaches a connection from the moment on at which its clie
   );
   if (a === undefined || b === undefined) return;
   for (const gateway of [a, b]) onTestFinished(() => gateway[Symbol.asyncDispose]());
-  const heard: string[] = [];
-  const listener = new Redis(redis.url);
-  onTestFinished(() => listener.disconnect());
-  listener.on("smessage", (_channel: string, text: string) => heard.push((JSON.parse(text) as { kind: string }).kind));
-  await listener.ssubscribe("test:{L}:nodes");
+  const broadcasts = await hearAll(redis.url);
   await eventually("only owners are told", 15_000, async () => {
-    heard.length = 0;
+    await broadcasts();
     await callApi(a, "disconnect", { user: "nobody" });
-    await listener.ping();
-    return heard.length === 0;
+    return (await broadcasts()).length === 0;
   });
   proxy.delay(150);
   const ann = await connectAs(b, "ann");
   await callApi(a, "disconnect", { user: "ann" });
   expect((await ann.closed).code).toBe(3503);
-  await listener.ping();
-  expect(heard).toEqual([]);
+  expect(await broadcasts()).toEqual([]);
 }, 30_000);
