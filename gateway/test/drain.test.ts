@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { Agent, get, type IncomingMessage } from "node:http";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import type { DrainStatus, LoadReport } from "@belay/protocol/control";
 import {
   callApi,
@@ -232,17 +232,32 @@ test("[DRN7] a drain request cuts no request that is on its way", async () => {
   await eventually("the idle connections are gone", 10_000, () => agent.idleConnections === 0);
 });
 
-test("[DRN7] a request that comes before its connection is ended for want of one is answered, however late the event loop is", async () => {
-  await using gateway = await startGateway();
+/** A connection whose first request has been answered. */
+interface UsedConnection {
+  readonly socket: Socket;
+  readonly hostname: string;
+  readonly ask: () => void;
+  /** What came since the last call. */
+  readonly takeAnswers: () => string;
+}
+
+async function usedConnection(gateway: GatewayAccess): Promise<UsedConnection> {
   const { port, hostname } = new URL(gateway.httpUrl);
   const socket = connect(Number(port), hostname);
   onTestFinished(() => void socket.destroy());
-  let answers = "";
-  socket.setEncoding("utf8").on("data", (text: string) => (answers += text));
-  const ask = (): boolean => socket.write(`GET /healthz HTTP/1.1\r\nHost: ${hostname}\r\n\r\n`);
+  const answers: string[] = [];
+  socket.setEncoding("latin1").on("data", (text: string) => answers.push(text));
+  const ask = (): void => void socket.write(`GET /healthz HTTP/1.1\r\nHost: ${hostname}\r\n\r\n`);
   ask();
-  await eventually("an answer", 5_000, () => answers.includes("200 OK"));
-  answers = "";
+  await eventually("an answer", 5_000, () => answers.join("").includes("200 OK"));
+  const takeAnswers = (): string => answers.splice(0).join("");
+  takeAnswers();
+  return { socket, hostname, ask, takeAnswers };
+}
+
+test("[DRN7] a request that comes before its connection is ended for want of one is answered, however late the event loop is", async () => {
+  await using gateway = await startGateway();
+  const { socket, ask, takeAnswers } = await usedConnection(gateway);
   const endMs = performance.now() + 1_400;
   await callControl(gateway, "/drain", { term: 1, deadlineSeconds: 60, ratePerSecond: 1, reason: "rollout" });
   await eventually("most of two seconds", 5_000, () => performance.now() >= endMs);
@@ -251,23 +266,19 @@ test("[DRN7] a request that comes before its connection is ended for want of one
   ask();
   const lateMs = performance.now() + 1_200;
   while (performance.now() < lateMs);
-  await eventually("an answer, or an end", 5_000, () => answers !== "" || socket.closed);
-  expect(answers).toContain("200 OK");
+  let answer = "";
+  await eventually("an answer, or an end", 5_000, () => (answer += takeAnswers()) !== "" || socket.closed);
+  expect(answer).toContain("200 OK");
 });
 
 test("[DRN7] a WebSocket on a connection that has served requests is no idle connection", async () => {
   await using gateway = await startGateway();
-  const { port, hostname } = new URL(gateway.httpUrl);
-  const socket = connect(Number(port), hostname);
-  onTestFinished(() => void socket.destroy());
-  let answers = "";
-  socket.setEncoding("latin1").on("data", (text: string) => (answers += text));
-  socket.write(`GET /healthz HTTP/1.1\r\nHost: ${hostname}\r\n\r\n`);
-  await eventually("an answer", 5_000, () => answers.includes("200 OK"));
+  const { socket, hostname, takeAnswers } = await usedConnection(gateway);
   const upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13";
   const key = "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==";
   socket.write(`GET /connection/websocket HTTP/1.1\r\nHost: ${hostname}\r\n${upgrade}\r\n${key}\r\n\r\n`);
-  await eventually("a WebSocket", 5_000, () => answers.includes("101 Switching"));
+  let answers = "";
+  await eventually("a WebSocket", 5_000, () => (answers += takeAnswers()).includes("101 Switching"));
   const request = { term: 1, deadlineSeconds: 60, ratePerSecond: 0.001, reason: "rollout" };
   await callControl(gateway, "/drain", request);
   const endMs = performance.now() + 3_000;
