@@ -69,6 +69,8 @@ class WebSocketTransport implements Transport {
     socket.addEventListener("message", ({ data }: MessageEvent<string | ArrayBuffer>) => {
       if (!this.#isOver) this.#events.onFrame(typeof data === "string" ? data : new Uint8Array(data));
     });
+    // Its close says all. The WebSocket of `ws` throws an error that nobody listens to, and a refused connection would end the process.
+    socket.addEventListener("error", () => undefined);
     socket.addEventListener("close", ({ code, reason, wasClean }) => this.#end(code, reason, wasClean));
     return socket;
   }

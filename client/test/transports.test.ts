@@ -2,6 +2,7 @@ import { callApi, eventually, freePort, type GatewayAccess, startGateway } from 
 import { SignJWT } from "jose";
 import { EventSource } from "undici";
 import { describe, expect, test } from "vitest";
+import { WebSocket as WsWebSocket } from "ws";
 import { httpStreamTransport } from "../src/http-stream-transport.ts";
 import { sseTransport } from "../src/sse-transport.ts";
 import type { Environment } from "../src/transport.ts";
@@ -22,9 +23,13 @@ const cases: readonly Case[] = [webSocketTransport, httpStreamTransport, sseTran
     .filter(({ client }) => factory.formats.includes(client.format))
     .map(({ client, payload }) => ({ name: `${factory.name}, ${client.format}`, factory, codec: client, payload })),
 );
+const withWs = { ...pick(globalThis), WebSocket: WsWebSocket } as unknown as Environment;
 const [sse] = cases.filter(({ factory }) => factory === sseTransport);
 const all: readonly Case[] = [
   ...cases,
+  ...cases
+    .filter(({ factory }) => factory === webSocketTransport)
+    .map((each) => ({ ...each, name: `${each.name}, the WebSocket of ws`, environment: withWs })),
   ...(sse === undefined ? [] : [{ ...sse, name: "sse, json, an EventSource", environment: withEventSource }]),
 ];
 
