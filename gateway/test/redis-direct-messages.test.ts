@@ -51,24 +51,50 @@ test("[BR32] no message to a node vanishes or doubles while its subscriber conne
   expect(sender.heard).toEqual([]);
 });
 
-test("[BR32] a nudge tells at once; what was read is removed, what nobody reads is forgotten", async () => {
+test("[BR32] a message comes with its nudge: nothing is read for it; what was taken is removed in time, what nobody reads is forgotten", async () => {
   const redis = await startRedis();
   const client = openClient(redis.url);
   const sender = await openNode(redis.url, "sender");
   const slow = await openNode(redis.url, "slow", 60_000);
-  for (const text of ["1", "2", "3"]) {
+  const reads = async (): Promise<number> =>
+    Number(/cmdstat_xrange:calls=(\d+)/.exec(await client.info("commandstats"))?.[1] ?? 0);
+  const readsBefore = await reads();
+  const texts = Array.from({ length: 100 }, (_, n) => String(n));
+  for (const text of texts) {
     await sender.broker.sendToNode("slow", Buffer.from(text));
     await eventually(`heard ${text}`, 5_000, () => slow.heard.at(-1) === text);
   }
-  expect(await client.xlen(await streamOf(client, "slow"))).toBeLessThanOrEqual(1);
+  expect(slow.heard).toEqual(texts);
+  expect((await reads()) - readsBefore).toBeLessThanOrEqual(3);
+  expect(await client.xlen(await streamOf(client, "slow"))).toBeLessThan(64);
   await sender.broker.sendToNode("nobody", Buffer.from("x"));
   const ttlMs = await client.pttl(await streamOf(client, "nobody"));
   expect(ttlMs).toBeGreaterThan(50_000);
   expect(ttlMs).toBeLessThanOrEqual(60_000);
-  await eventually("empty", 5_000, async () => {
-    await sender.broker.sendToNode("sender", Buffer.from("x"));
-    return (await client.xlen(await streamOf(client, "sender"))) <= 1;
-  });
+  await sender.broker.sendToNode("sender", Buffer.from("x"));
+  await eventually("empty", 5_000, async () => (await client.xlen(await streamOf(client, "sender"))) === 0);
+});
+
+test("[BR32] a message whose nudge was lost comes before the next one, a nudge that comes again or is none of ours is nothing new, a long message is read", async () => {
+  const redis = await startRedis();
+  const client = openClient(redis.url);
+  const sender = await openNode(redis.url, "sender");
+  const receiver = await openNode(redis.url, "receiver", 60_000);
+  const say = async (text: string): Promise<void> => {
+    await sender.broker.sendToNode("receiver", Buffer.from(text));
+    await eventually(`heard ${text.slice(0, 10)}`, 5_000, () => receiver.heard.at(-1) === text);
+  };
+  await say("first");
+  const stream = await streamOf(client, "receiver");
+  await client.xadd(stream, "*", "m", "without a nudge");
+  await say("second");
+  const [[id] = [""]] = await client.xrevrange(stream, "+", "-", "COUNT", 1);
+  const nudges = stream.replace("}d:", "}n:");
+  for (const nudge of [` ${id} second`, " no-id second", "second", ""]) await client.call("SPUBLISH", nudges, nudge);
+  const long = "x".repeat(20_000);
+  await say(long);
+  await say("last");
+  expect(receiver.heard).toEqual(["first", "without a nudge", "second", long, "last"]);
 });
 
 test("[BR32] a stream that was lost and begins again below what was read is read all the same, one that came back only where it is new", async () => {

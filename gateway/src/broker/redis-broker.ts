@@ -242,7 +242,7 @@ class RedisBroker implements Broker {
   }
 
   #receive(name: string, payload: Buffer): void {
-    if (name === this.#ownChannel) return this.#direct.nudge();
+    if (name === this.#ownChannel) return this.#direct.nudged(payload);
     if (name === this.#keys.allNodes) return this.#events?.onNodeMessage(payload);
     this.#receiveOf(RedisKeys.channelOf(name), payload);
   }

@@ -19,19 +19,28 @@ const MAX_WAITING = 20_000;
 const STREAM_TTL_MS = 60_000;
 /** Messages read in one step. */
 const READ_COUNT = 500;
+/** A message rides on its nudge up to this length, bytes, and while no more than these lie in the stream: who is slow is sent little it has to buffer. */
+const MAX_RIDING_BYTES = 16_384;
+const MAX_RIDING = 128;
+/** Messages taken from nudges until what they left in the stream is removed. */
+const TAKEN_UNTIL_READ = 32;
 /** Ids of messages that are remembered, for a stream that came back with messages that were read before. */
 const REMEMBERED_IDS = 2_000;
 
 /**
- * Puts a message into a node's stream and nudges the node to read. Reply 1, or 0 where too many wait.
+ * Puts a message into a node's stream and nudges the node: `<id of the message before it, or nothing> <id> <message>`, or nothing at
+ * all, which asks it to read. Reply 1, or 0 where too many wait.
  * KEYS  1 `{tag}d:<uid>`
- * ARGV  1 message   2 messages that may wait   3 TTL, ms   4 pub/sub channel of nudges
+ * ARGV  1 message   2 messages that may wait   3 TTL, ms   4 pub/sub channel of nudges   5 bytes and 6 messages up to which it rides along
  */
 const SEND_SCRIPT: RedisScript = redisScript(`
-if redis.call('XLEN', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
-redis.call('XADD', KEYS[1], '*', 'm', ARGV[1])
+local waiting = redis.call('XLEN', KEYS[1])
+if waiting >= tonumber(ARGV[2]) then return 0 end
+local rides = waiting < tonumber(ARGV[6]) and #ARGV[1] <= tonumber(ARGV[5])
+local last = rides and waiting > 0 and redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1][1] or ''
+local id = redis.call('XADD', KEYS[1], '*', 'm', ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
-redis.call('SPUBLISH', ARGV[4], '')
+redis.call('SPUBLISH', ARGV[4], rides and last .. ' ' .. id .. ' ' .. ARGV[1] or '')
 return 1
 `);
 
@@ -61,6 +70,7 @@ export class DirectMessages {
   readonly #stream: string;
   readonly #seen = new Set<string>();
   #readId = "0-0";
+  #takenSinceRead = 0;
   #isReading = false;
   #isNudged = false;
   #timer: NodeJS.Timeout | undefined;
@@ -81,9 +91,19 @@ export class DirectMessages {
   /** Rejects with BrokerUnavailableError, also where the node has not read for too long. */
   async send(nodeId: string, message: Buffer): Promise<void> {
     const { commands, keys } = this.#options;
-    const args = [message, MAX_WAITING, STREAM_TTL_MS, keys.node(nodeId)];
+    const args = [message, MAX_WAITING, STREAM_TTL_MS, keys.node(nodeId), MAX_RIDING_BYTES, MAX_RIDING];
     const sent = await commands.run(SEND_SCRIPT, [keys.directMessages(nodeId)], args);
     if (sent !== 1) throw new BrokerUnavailableError("too many messages wait for the node");
+  }
+
+  /** A nudge with the message itself spares the reading where nothing lies between what was read and it. */
+  nudged(payload: Buffer): void {
+    const riding = ridingOf(payload);
+    const follows = riding !== undefined && (riding.after === "" || riding.after === this.#readId);
+    if (riding === undefined || !follows || this.#isReading) return this.nudge();
+    this.#take([riding]);
+    this.#takenSinceRead += 1;
+    if (this.#takenSinceRead >= TAKEN_UNTIL_READ) this.nudge();
   }
 
   /** There may be something to read. */
@@ -107,15 +127,22 @@ export class DirectMessages {
   }
 
   async #readOnce(): Promise<void> {
-    const { commands, onMessage } = this.#options;
+    const { commands } = this.#options;
+    this.#takenSinceRead = 0;
     const reply = await commands.runForBuffers(READ_SCRIPT, [this.#stream], [this.#readId, READ_COUNT]);
     const entries = Array.isArray(reply) ? (reply as readonly unknown[]) : [];
-    const unseen = entries.flatMap((each) => entryOf(each) ?? []).filter(({ id }) => !this.#seen.has(id));
+    const taken = this.#take(entries.flatMap((each) => entryOf(each) ?? []));
+    if (taken > 0) this.#isNudged ||= entries.length >= READ_COUNT;
+  }
+
+  /** How many of them are new. */
+  #take(entries: readonly Entry[]): number {
+    const unseen = entries.filter(({ id }) => !this.#seen.has(id));
     for (const { id, message } of unseen) {
       this.#remember(id);
-      onMessage(message);
+      this.#options.onMessage(message);
     }
-    if (unseen.length > 0) this.#isNudged ||= entries.length >= READ_COUNT;
+    return unseen.length;
   }
 
   #remember(id: string): void {
@@ -127,8 +154,24 @@ export class DirectMessages {
   }
 }
 
+interface Entry {
+  readonly id: string;
+  readonly message: Buffer;
+}
+
+/** What stands before the message: the id before it, or nothing, and its own. */
+const RIDING = /^(\d+-\d+)? (\d+-\d+) /;
+/** Two ids of 41 characters at most, and two spaces. */
+const MAX_RIDING_HEAD = 84;
+
+/** Undefined for a nudge that carries nothing, and for what no node of ours sent. */
+function ridingOf(payload: Buffer): (Entry & { readonly after: string }) | undefined {
+  const [head, after = "", id] = RIDING.exec(payload.toString("latin1", 0, MAX_RIDING_HEAD)) ?? [];
+  return head === undefined || id === undefined ? undefined : { after, id, message: payload.subarray(head.length) };
+}
+
 /** Undefined for what no node of ours wrote. */
-function entryOf(entry: unknown): { readonly id: string; readonly message: Buffer } | undefined {
+function entryOf(entry: unknown): Entry | undefined {
   const [id, fields] = Array.isArray(entry) ? (entry as readonly unknown[]) : [];
   const [, message] = Array.isArray(fields) ? (fields as readonly unknown[]) : [];
   return Buffer.isBuffer(id) && Buffer.isBuffer(message) ? { id: id.toString(), message } : undefined;
