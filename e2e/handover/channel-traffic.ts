@@ -113,7 +113,8 @@ export class ChannelTraffic implements AsyncDisposable {
       const response = await fetch(new URL("/api/batch", url.replace(/^ws/, "http")), {
         method: "POST",
         headers: { "X-API-Key": apiKey, "Content-Type": "application/json" },
-        body: JSON.stringify({ commands }),
+        // No two of them are of one channel.
+        body: JSON.stringify({ commands, parallel: true }),
         signal: AbortSignal.timeout(ANSWER_MS),
       });
       const { replies = [] } = (await response.json()) as { readonly replies?: readonly unknown[] };

@@ -3,6 +3,7 @@ import { type Client, createClient, type StateName } from "@belay/client";
 import { SignJWT } from "jose";
 import type { Numbered } from "./channel-traffic.ts";
 import type { Shown } from "./delivery-check.ts";
+import { LatencyLog } from "./latency-log.ts";
 
 export interface SdkFleetOptions {
   readonly url: string;
@@ -13,12 +14,6 @@ export interface SdkFleetOptions {
   readonly perUser: number;
   readonly channels: readonly string[];
   readonly openPerSecond: number;
-}
-
-/** One publication, as a member's callback got it. */
-interface Delivery {
-  readonly sentMs: number;
-  readonly latencyMs: number;
 }
 
 /** One application with the SDK, subscribed to one channel. */
@@ -40,7 +35,8 @@ export interface SdkMember {
 /** Many applications with the SDK, and everything that they were shown. */
 export class SdkFleet implements AsyncDisposable {
   readonly members: SdkMember[] = [];
-  readonly deliveries: Delivery[] = [];
+  /** Of each publication, as a member's callback got it, by this process' clock. */
+  readonly latencies: LatencyLog = new LatencyLog();
   /** When the first and the last client moved, by this process' clock. */
   firstMoveMs: number = Infinity;
   lastMoveMs = 0;
@@ -94,11 +90,6 @@ export class SdkFleet implements AsyncDisposable {
     return counts;
   }
 
-  /** Latencies of what was published in a span of this process' clock. */
-  latencies(fromMs: number, toMs: number): readonly number[] {
-    return this.deliveries.filter(({ sentMs }) => sentMs >= fromMs && sentMs < toMs).map(({ latencyMs }) => latencyMs);
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     for (const { client } of this.members) client.disconnect();
     await sleep(100);
@@ -146,7 +137,7 @@ export class SdkFleet implements AsyncDisposable {
 
   #shown(member: SdkMember, { id, sentMs }: Numbered): void {
     member.ids.push(id);
-    this.deliveries.push({ sentMs, latencyMs: performance.now() - sentMs });
+    this.latencies.add(sentMs, performance.now() - sentMs);
   }
 
   #token(user: string): Promise<string> {
