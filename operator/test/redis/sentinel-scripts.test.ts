@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { connect } from "node:net";
 import { eventually } from "@belay/testkit";
 import { expect, test } from "vitest";
 import { sentinelMembers } from "./sentinel-members.ts";
@@ -75,11 +77,14 @@ test("[RS4] a sentinel that lost its file asks who is primary, and is counted on
   }
 }, 100_000);
 
-test("[RS5] a primary that is to stop has itself replaced first", async () => {
+test("[RS5] a primary that is to stop has itself replaced first, and sends its clients away", async () => {
   const members = await sentinelMembers();
   await Promise.all(members.all.map((each) => each.start()));
   const first = await members.settled(30_000);
+  const client = connect(first.port, "127.0.0.1");
+  const sentAway = once(client, "close");
   await first.run(members.stop);
   expect(await members.role(first)).toBe("slave");
+  await sentAway;
   expect(await members.settled(30_000)).not.toBe(first);
 }, 60_000);
