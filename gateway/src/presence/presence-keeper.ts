@@ -3,8 +3,10 @@ import type { RedisLog } from "../redis/redis-runtime.ts";
 
 /** How long a member is remembered without being added again: what a killed pod leaves behind. */
 const PRESENCE_TTL_MS = 60_000;
-/** Everything is added again this often. */
+/** Everything is added again this often, in turns: all of it at once would be a burst that every delivery of the pod waits for. */
 const RENEW_MS = 20_000;
+/** Of one round. */
+export const RENEW_TURNS = 200;
 /** Members added again at once. */
 const RENEW_AT_ONCE = 256;
 /** What could not be added is added again this often. */
@@ -25,6 +27,10 @@ export class PresenceKeeper {
   readonly #members = new Map<string, Map<string, PresenceMember>>();
   /** Where presence may differ from what is here. */
   readonly #late = new Map<string, Place>();
+  #size = 0;
+  #round: Iterator<Place, undefined> = this.#places();
+  /** Members that the turns so far owe, less than one when a turn is over. */
+  #due = 0;
   #timer: NodeJS.Timeout | undefined;
   #catchingUp: Promise<void> | undefined;
   #isStopped = false;
@@ -35,7 +41,7 @@ export class PresenceKeeper {
   }
 
   start(): void {
-    this.#timer ??= setInterval(() => void this.renew(), RENEW_MS);
+    this.#timer ??= setInterval(() => void this.turn(), RENEW_MS / RENEW_TURNS);
   }
 
   stop(): void {
@@ -48,6 +54,7 @@ export class PresenceKeeper {
   async add(channel: string, member: PresenceMember): Promise<void> {
     const members = this.#members.get(channel) ?? new Map<string, PresenceMember>();
     this.#members.set(channel, members);
+    if (!members.has(member.client)) this.#size += 1;
     members.set(member.client, member);
     try {
       await this.#broker.addPresence(channel, member, PRESENCE_TTL_MS);
@@ -59,17 +66,13 @@ export class PresenceKeeper {
 
   /** A removal that fails is made when the broker is back. */
   remove(channel: string, client: string): void {
-    const members = this.#members.get(channel);
-    members?.delete(client);
-    if (members?.size === 0) this.#members.delete(channel);
+    this.#forget(channel, client);
     void this.#bringUpToDate({ channel, client });
   }
 
   /** The member is another node's from now on: it stays, and is not added again from here. */
   handOver(channel: string, client: string): void {
-    const members = this.#members.get(channel);
-    members?.delete(client);
-    if (members?.size === 0) this.#members.delete(channel);
+    this.#forget(channel, client);
     this.#late.delete(keyOf({ channel, client }));
   }
 
@@ -80,9 +83,28 @@ export class PresenceKeeper {
 
   /** Adds all again: what stood under an old lease is swept. Resolves when that is done, however long Redis is away. */
   renew(): Promise<void> {
-    for (const [channel, members] of this.#members)
-      for (const client of members.keys()) this.#late.set(keyOf({ channel, client }), { channel, client });
+    for (const place of this.#places()) this.#late.set(keyOf(place), place);
     return this.#catchUp();
+  }
+
+  /** Adds those again whose turn it is. Resolves when nothing is late. */
+  turn(): Promise<void> {
+    for (this.#due += this.#size / RENEW_TURNS; this.#due >= 1; this.#due -= 1) {
+      const place = this.#round.next().value ?? (this.#round = this.#places()).next().value;
+      if (place !== undefined) this.#late.set(keyOf(place), place);
+    }
+    return this.#catchUp();
+  }
+
+  /** Those who come meanwhile are among them, those who went are not. */
+  *#places(): Generator<Place, undefined> {
+    for (const [channel, members] of this.#members) for (const client of members.keys()) yield { channel, client };
+  }
+
+  #forget(channel: string, client: string): void {
+    const members = this.#members.get(channel);
+    if (members?.delete(client) === true) this.#size -= 1;
+    if (members?.size === 0) this.#members.delete(channel);
   }
 
   #catchUp(): Promise<void> {
