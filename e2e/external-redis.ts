@@ -2,7 +2,8 @@
 import { eventuallyTrue } from "./eventually.ts";
 import type { Namespace } from "./given.ts";
 import { operatorImages } from "./images.ts";
-import { applyObject, getObject, kubectl } from "./kubectl.ts";
+import { getObject } from "./kube-objects.ts";
+import { applyObject, kubectl } from "./kubectl.ts";
 
 const PASSWORD = "external-password";
 const PORT = 6379;
@@ -27,7 +28,7 @@ export async function externalRedis(
     spec: { selector: { app: name }, ports: [{ port: PORT }] },
   });
   await podIp(ns, name);
-  const service = await getObject<{ spec: { clusterIP: string } }>(ns.name, "service", name);
+  const service = await getObject<{ spec: { clusterIP: string } }>(ns.name, "services", name);
   const url = `redis://:${PASSWORD}@${service.spec.clusterIP}:${PORT}`;
   await secret(ns, `${name}-url`, { url });
   await eventuallyTrue(
@@ -117,7 +118,7 @@ async function startPod(ns: Namespace, name: string, command: readonly string[])
 /** Address of the pod when its process runs. */
 export async function podIp(ns: Namespace, name: string): Promise<string> {
   await kubectl(["-n", ns.name, "wait", `pod/${name}`, "--for=condition=Ready", "--timeout=90s"]);
-  return (await getObject<{ status: { podIP: string } }>(ns.name, "pod", name)).status.podIP;
+  return (await getObject<{ status: { podIP: string } }>(ns.name, "pods", name)).status.podIP;
 }
 
 function secret(ns: Namespace, name: string, stringData: Readonly<Record<string, string>>): Promise<void> {

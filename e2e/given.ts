@@ -1,5 +1,6 @@
 import { TestClient } from "@belay/testkit";
-import { applyObject, getObject, kubectl, listObjects, type Seen } from "./kubectl.ts";
+import { getObject, listObjects, type Seen } from "./kube-objects.ts";
+import { applyObject, kubectl } from "./kubectl.ts";
 import { eventually } from "./eventually.ts";
 
 /** A RealtimeCluster as scenarios read it. */
@@ -61,7 +62,7 @@ export async function patchCluster(ns: Namespace, name: string, spec: unknown): 
 }
 
 export function readCluster(ns: Namespace, name: string): Promise<RealtimeCluster> {
-  return getObject<RealtimeCluster>(ns.name, "rtc", name);
+  return getObject<RealtimeCluster>(ns.name, "realtimeClusters", name);
 }
 
 export function condition(cluster: RealtimeCluster, type: string): Condition | undefined {
@@ -110,6 +111,6 @@ export async function apiKey(ns: Namespace, cluster: string): Promise<string> {
 }
 
 export async function secretValue(ns: Namespace, name: string, key: string): Promise<Buffer> {
-  const secret = await getObject<{ data: Record<string, string> }>(ns.name, "secret", name);
+  const secret = await getObject<{ data: Record<string, string> }>(ns.name, "secrets", name);
   return Buffer.from(secret.data[key] ?? "", "base64");
 }

@@ -1,4 +1,4 @@
-import { getObject, listObjects } from "./kubectl.ts";
+import { getObject, listObjects } from "./kube-objects.ts";
 
 interface OperatorDeployment {
   readonly spec: {
@@ -42,7 +42,11 @@ export async function nextGatewayImage(): Promise<string> {
 
 /** Where the chat example's page is served. */
 export async function chatPageUrl(): Promise<string> {
-  const service = await getObject<{ spec: { ports: readonly { nodePort: number }[] } }>("chat", "service", "chat-page");
+  const service = await getObject<{ spec: { ports: readonly { nodePort: number }[] } }>(
+    "chat",
+    "services",
+    "chat-page",
+  );
   const [node] = await listObjects<{ status: { addresses: readonly { type: string; address: string }[] } }>(
     "default",
     "nodes",

@@ -3,22 +3,6 @@ import { promisify } from "node:util";
 
 const run = promisify(execFile);
 
-/** The parts of a Kubernetes object that scenarios read. */
-export interface Seen {
-  readonly kind: string;
-  readonly metadata: {
-    readonly name: string;
-    readonly namespace?: string;
-    readonly uid: string;
-    readonly labels?: Record<string, string>;
-    readonly annotations?: Record<string, string>;
-    readonly deletionTimestamp?: string;
-    readonly generation?: number;
-  };
-  readonly spec?: Record<string, unknown>;
-  readonly status?: Record<string, unknown>;
-}
-
 class KubectlError extends Error {
   readonly stderr: string;
 
@@ -29,7 +13,8 @@ class KubectlError extends Error {
   }
 }
 
-function environment(): NodeJS.ProcessEnv {
+/** That of this process, with the KUBECONFIG of a cluster. */
+export function clusterEnvironment(): NodeJS.ProcessEnv {
   if (process.env["KUBECONFIG"] === undefined) {
     throw new Error(
       'e2e needs a cluster: run `make up CLUSTER=test` and `eval "$(make -s env CLUSTER=test)"` first, or `make test`',
@@ -40,22 +25,13 @@ function environment(): NodeJS.ProcessEnv {
 
 /** Runs the pinned kubectl; rejects with KubectlError, whose `stderr` is what a person would have read. */
 export async function kubectl(args: readonly string[], input?: unknown): Promise<string> {
-  const child = run("kubectl", [...args], { env: environment(), maxBuffer: 64 << 20 });
+  const child = run("kubectl", [...args], { env: clusterEnvironment(), maxBuffer: 64 << 20 });
   if (input !== undefined) child.child.stdin?.end(typeof input === "string" ? input : JSON.stringify(input));
   try {
     return (await child).stdout;
   } catch (error) {
     throw new KubectlError(args, (error as { stderr?: string }).stderr ?? String(error));
   }
-}
-
-export async function getObject<T = Seen>(namespace: string, kind: string, name: string): Promise<T> {
-  return JSON.parse(await kubectl(["-n", namespace, "get", kind, name, "-o", "json"])) as T;
-}
-
-export async function listObjects<T = Seen>(namespace: string, kind: string, selector = ""): Promise<readonly T[]> {
-  const args = ["-n", namespace, "get", kind, "-o", "json", ...(selector === "" ? [] : ["-l", selector])];
-  return (JSON.parse(await kubectl(args)) as { items: readonly T[] }).items;
 }
 
 export async function applyObject(object: unknown): Promise<void> {

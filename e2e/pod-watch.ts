@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
-import type { Seen } from "./kubectl.ts";
+import type { Seen } from "./kube-objects.ts";
 
 /** What a watch saw of one pod. */
 export interface PodStory {

@@ -4,7 +4,8 @@ import { startApiServer, stopApiServer } from "../api-server.ts";
 import { eventually, eventuallyTrue } from "../eventually.ts";
 import { Fleet } from "../fleet.ts";
 import * as given from "../given.ts";
-import { kubectl, listObjects, type Seen } from "../kubectl.ts";
+import { listObjects, type Seen } from "../kube-objects.ts";
+import { kubectl } from "../kubectl.ts";
 
 const outageMs = 60_000;
 /** Calls of one operator replica that an outage of a minute and the recovery may cost. Measured: see the log line. */

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { openBrowser } from "@belay/testkit/browser";
 import { chatPageUrl } from "../images.ts";
-import { listObjects } from "../kubectl.ts";
+import { listObjects } from "../kube-objects.ts";
 
 interface Talk {
   readonly event: unknown;

@@ -4,7 +4,8 @@ import { expect, test } from "vitest";
 import { eventually, eventuallyTrue } from "../eventually.ts";
 import { Fleet } from "../fleet.ts";
 import * as given from "../given.ts";
-import { getObject, kubectl, type Seen } from "../kubectl.ts";
+import { getObject, type Seen } from "../kube-objects.ts";
+import { kubectl } from "../kubectl.ts";
 
 const NAMESPACES = 50;
 const WITHIN_MS = 5_000;
@@ -30,7 +31,7 @@ class Pods {
   }
 
   static async of(ns: given.Namespace, cluster: string): Promise<Pods> {
-    const secret = await getObject<{ data: Record<string, string> }>(ns.name, "secret", `${cluster}-keys`);
+    const secret = await getObject<{ data: Record<string, string> }>(ns.name, "secrets", `${cluster}-keys`);
     const token = Buffer.from(secret.data["control-token"] ?? "", "base64").toString("utf8");
     return new Pods(await given.gatewayPods(ns, cluster), token);
   }

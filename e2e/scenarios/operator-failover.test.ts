@@ -5,7 +5,7 @@ import { eventually, eventuallyTrue } from "../eventually.ts";
 import { Fleet } from "../fleet.ts";
 import * as given from "../given.ts";
 import { nextGatewayImage } from "../images.ts";
-import { getObject, listObjects } from "../kubectl.ts";
+import { getObject, listObjects } from "../kube-objects.ts";
 import { PodWatch } from "../pod-watch.ts";
 
 const operatorNamespace = "belay-system";
@@ -62,7 +62,7 @@ async function holder(): Promise<string> {
   if (lease === undefined)
     throw new Error(`no lease of the operator among ${leases.map(({ metadata }) => metadata.name).join(" ")}`);
   return (
-    (await getObject<{ spec: { holderIdentity?: string } }>(operatorNamespace, "lease", lease.metadata.name)).spec
+    (await getObject<{ spec: { holderIdentity?: string } }>(operatorNamespace, "leases", lease.metadata.name)).spec
       .holderIdentity ?? ""
   );
 }

@@ -3,7 +3,8 @@ import { eventuallyTrue } from "../eventually.ts";
 import { externalCluster, externalRedis, externalSentinel, podIp } from "../external-redis.ts";
 import { Fleet } from "../fleet.ts";
 import * as given from "../given.ts";
-import { getObject, kubectl } from "../kubectl.ts";
+import { getObject } from "../kube-objects.ts";
+import { kubectl } from "../kubectl.ts";
 import { Publisher } from "../publisher.ts";
 
 const CLIENTS = 20;
@@ -102,7 +103,7 @@ test.each(["alone", "url", "sentinels", "watched"])(
 );
 
 async function values(secret: string): Promise<Readonly<Record<string, string>>> {
-  const { data } = await getObject<{ data: Record<string, string> }>(ns.name, "secret", secret);
+  const { data } = await getObject<{ data: Record<string, string> }>(ns.name, "secrets", secret);
   const decoded = Object.entries(data).map(([key, value]) => [key, Buffer.from(value, "base64").toString("utf8")]);
   return Object.fromEntries(decoded) as Record<string, string>;
 }
@@ -117,10 +118,10 @@ test("one Redis with a volume: what it holds outlives its pod", async () => {
   await given.readyCluster(ns, "alone", 150_000);
   const { password = "" } = await values("alone-redis");
   await redisCli("alone-redis-0", password, "SET kept yes");
-  const { metadata } = await getObject(ns.name, "pod", "alone-redis-0");
+  const { metadata } = await getObject(ns.name, "pods", "alone-redis-0");
   await kubectl(["-n", ns.name, "delete", "pod", "alone-redis-0"]);
   await eventuallyTrue("another pod runs it", { withinMs: 90_000, everyMs: 300 }, async () => {
-    const now = await getObject(ns.name, "pod", "alone-redis-0");
+    const now = await getObject(ns.name, "pods", "alone-redis-0");
     return now.metadata.uid !== metadata.uid && (await redisCli("alone-redis-0", password, "PING")) === "PONG";
   });
   expect(await redisCli("alone-redis-0", password, "GET kept")).toBe("yes");

@@ -2,11 +2,12 @@ import { expect, test } from "vitest";
 import { eventuallyTrue } from "../eventually.ts";
 import { Fleet } from "../fleet.ts";
 import * as given from "../given.ts";
-import { getObject, kubectl } from "../kubectl.ts";
+import { getObject } from "../kube-objects.ts";
+import { kubectl } from "../kubectl.ts";
 import { Publisher } from "../publisher.ts";
 
 async function secret(ns: given.Namespace): Promise<Readonly<Record<string, string>>> {
-  const { data } = await getObject<{ data: Record<string, string> }>(ns.name, "secret", "chat-redis");
+  const { data } = await getObject<{ data: Record<string, string> }>(ns.name, "secrets", "chat-redis");
   const entries = Object.entries(data).map(([key, value]) => [key, Buffer.from(value, "base64").toString("utf8")]);
   return Object.fromEntries(entries) as Record<string, string>;
 }

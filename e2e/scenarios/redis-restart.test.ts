@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 import { eventually, eventuallyTrue } from "../eventually.ts";
 import { Fleet } from "../fleet.ts";
 import * as given from "../given.ts";
-import { getObject, kubectl, listObjects, patchObject } from "../kubectl.ts";
+import { getObject, listObjects } from "../kube-objects.ts";
+import { kubectl, patchObject } from "../kubectl.ts";
 import { Publisher } from "../publisher.ts";
 
 test("Redis restarts: sockets stay, publishes fail with a temporary error, then flow again", async () => {
@@ -23,7 +24,7 @@ test("Redis restarts: sockets stay, publishes fail with a temporary error, then 
     const now = await getObject<{
       metadata: { uid: string };
       status: { conditions: { type: string; status: string }[] };
-    }>(ns.name, "pod", name);
+    }>(ns.name, "pods", name);
     return (
       now.metadata.uid !== redis?.metadata.uid &&
       now.status.conditions.some(({ type, status }) => type === "Ready" && status === "True")

@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 import { eventually, eventuallyTrue } from "../eventually.ts";
 import { Fleet } from "../fleet.ts";
 import * as given from "../given.ts";
-import { getObject, kubectl, listObjects, type Seen } from "../kubectl.ts";
+import { getObject, listObjects, type Seen } from "../kube-objects.ts";
+import { kubectl } from "../kubectl.ts";
 import { Publisher } from "../publisher.ts";
 
 const SENTINEL_PORT = 26_379;
@@ -23,7 +24,7 @@ async function primary(ns: given.Namespace, cluster: string): Promise<string> {
 }
 
 async function readyPods(ns: given.Namespace, name: string): Promise<number> {
-  return (await getObject<StatefulSet>(ns.name, "statefulset", name)).status?.readyReplicas ?? 0;
+  return (await getObject<StatefulSet>(ns.name, "statefulSets", name)).status?.readyReplicas ?? 0;
 }
 
 test("Sentinel from one object: the primary is killed, sockets stay, delivery flows again within 15 s, and six pods are back", async () => {
@@ -67,7 +68,7 @@ test("Sentinel from one object: the primary is killed, sockets stay, delivery fl
   expect(tookMs).toBeLessThan(30_000);
 
   await eventuallyTrue("the killed one is back as a replica", { withinMs: 60_000 }, async () => {
-    const pod = await getObject(ns.name, "pod", first);
+    const pod = await getObject(ns.name, "pods", first);
     return pod.metadata.uid !== uid && (await readyPods(ns, "chat-redis-nodes")) === 3;
   });
   expect(await primary(ns, "chat")).toBe(second);
