@@ -27,7 +27,7 @@ test("a child that is deleted or edited by hand is back within 5 s, and no gatew
   const owned = await ownedChildren(ns.name, "drift");
   expect(owned.length).toBeGreaterThanOrEqual(8);
 
-  for (const { resource, child } of owned.filter(({ resource }) => !KEPT.has(resource))) {
+  for (const { resource, child } of owned.filter((each) => !KEPT.has(each.resource))) {
     const { uid, name } = child.metadata;
     await kubectl(["-n", ns.name, "delete", child.kind, name, "--wait=false"]);
     const { tookMs } = await eventuallyTrue(

@@ -11,6 +11,10 @@ const MEMBERS = 4 * RENEW_TURNS;
 const ROOMS = Array.from({ length: 7 }, (_, n) => `room-${n}`);
 const TTL_MS = 60_000;
 
+function member(n: number): PresenceMember {
+  return { client: `c${n}`, user: "u", info: Buffer.alloc(0) };
+}
+
 test("[BR75] members are added again evenly over a round: those of one turn are few, and none is left out", async () => {
   const redis = await startRedis();
   const client = new Redis(redis.url);
@@ -23,7 +27,6 @@ test("[BR75] members are added again evenly over a round: those of one turn are 
   const changes = async (): Promise<number> =>
     Number(/cmdstat_evalsha:calls=(\d+)/.exec(await client.info("commandstats"))?.[1] ?? 0);
 
-  const member = (n: number): PresenceMember => ({ client: `c${n}`, user: "u", info: Buffer.alloc(0) });
   await Promise.all(Array.from({ length: MEMBERS }, (_, n) => keeper.add(ROOMS[n % ROOMS.length] ?? "", member(n))));
   const before = await changes();
   for (let turn = 0; turn < RENEW_TURNS; turn += 1) {
