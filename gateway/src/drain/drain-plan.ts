@@ -1,7 +1,8 @@
 /**
  * How many connections a drain asks to leave now, and when it looks again. Pure: the drainer carries it out.
  *
- *   rate   = max(rate asked for, not yet asked ÷ seconds left), at most what the pods that stay take
+ *   rate   = max(rate asked for, not yet asked ÷ seconds left), at most what the pods that stay take; a quarter of it at first, and all
+ *            of it after a tenth of the time, 3 s at most: a pod that has just started has compiled nothing yet
  *   budget = what was left of the last share + rate × seconds since, at most what two ticks allow
  *   wake   = one tick, give or take half of it, so that the pods of a cluster do not close in step
  *
@@ -11,6 +12,8 @@ import type { DrainPolicy } from "@belay/protocol/control";
 
 export interface DrainProgress {
   readonly nowMs: number;
+  /** When the drain began. */
+  readonly startedMs: number;
   /** When the plan was asked last. */
   readonly lastMs: number;
   readonly deadlineMs: number;
@@ -38,6 +41,10 @@ export type DrainStep =
 
 /** Time between two looks, milliseconds. */
 export const DRAIN_TICK_MS = 50;
+/** How long the pods that stay are spared, at most, and as a part of the whole; what is asked of them at first, as a part of the rate. */
+const MAX_COLD_MS = 3000;
+const COLD_PART = 0.1;
+const FIRST_PART = 0.25;
 
 export function planDrain(progress: DrainProgress): DrainStep {
   const { nowMs, lastMs, deadlineMs, policy, remaining, unasked, random } = progress;
@@ -46,7 +53,7 @@ export function planDrain(progress: DrainProgress): DrainStep {
   if (isOver && policy === "ForceClose") return { kind: "force" };
   if (isOver && policy === "Abort") return { kind: "abort" };
   const wanted = isOver ? progress.ratePerSecond : Math.max(progress.ratePerSecond, neededRate(progress));
-  const rate = Math.min(wanted, progress.capacityPerSecond);
+  const rate = Math.min(wanted, progress.capacityPerSecond) * warmth(progress);
   // A stalled loop must not answer for the time it slept with a burst.
   const elapsedMs = Math.min(nowMs - lastMs, DRAIN_TICK_MS * 2);
   const budget = progress.carry + (rate * elapsedMs) / 1000;
@@ -55,6 +62,12 @@ export function planDrain(progress: DrainProgress): DrainStep {
   // A share that nobody was there for is not kept for those who come.
   const carry = Math.min(budget - count, 1);
   return { kind: "ask", count, carry, wakeMs: isOver ? tickMs : Math.min(tickMs, deadlineMs - nowMs) };
+}
+
+/** The part of the rate that is used: from a quarter at first to all of it. */
+function warmth({ nowMs, startedMs, deadlineMs }: DrainProgress): number {
+  const coldMs = Math.min(MAX_COLD_MS, (deadlineMs - startedMs) * COLD_PART);
+  return coldMs <= 0 ? 1 : Math.min(1, FIRST_PART + ((1 - FIRST_PART) * (nowMs - startedMs)) / coldMs);
 }
 
 /** So that everybody is asked in time. In the reserve itself half of what is left: later nobody could move at all. */

@@ -99,7 +99,8 @@ test("[DRN8] clients that can move get a goaway, the others are closed, all at t
   const clients = clientsOf(40, (index) => index % 2 === 0);
   const { drainer } = drainOf(clients);
   drainer.request(order());
-  vi.advanceTimersByTime(1000);
+  // A quarter of it at first, three quarters now.
+  vi.advanceTimersByTime(2000);
   const asked = clients.filter(({ pushes, closings }) => pushes.length + closings.length > 0);
   expect(asked.length).toBeGreaterThanOrEqual(17);
   expect(asked.length).toBeLessThanOrEqual(21);
@@ -213,11 +214,12 @@ test("[DRN11] a drain is no faster than the pods that stay take its clients, and
   drainer.request(order("ForceClose", 4, 1000));
   expect(drainer.status).toMatchObject({ late: 60 });
   vi.advanceTimersByTime(3900);
-  const { closed, late = 0 } = drainer.status;
-  expect(closed).toBeLessThanOrEqual(40);
+  const { late = 0 } = drainer.status;
   expect(late).toBeGreaterThanOrEqual(59);
   vi.advanceTimersByTime(200);
-  expect(drainer.status).toMatchObject({ state: "drained", closed, forced: 100 - closed });
+  const { closed } = drainer.status;
+  expect(closed).toBeLessThanOrEqual(40);
+  expect(drainer.status).toMatchObject({ state: "drained", forced: 100 - closed });
 });
 
 test("[DRN3] asking again changes the policy of the drain under way and asks nobody twice", () => {

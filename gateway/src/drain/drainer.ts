@@ -70,6 +70,7 @@ export class Drainer {
   #reason: DrainReason | undefined;
   #deadlineMs = 0;
   #reserveMs = 0;
+  #startedMs = 0;
   #lastMs = 0;
   #carry = 0;
   #queue: Drainable[] = [];
@@ -145,6 +146,7 @@ export class Drainer {
     if (this.#order === undefined) {
       this.#tally = new DrainTally(this.#options.sockets(), nowMs);
       this.#report = undefined;
+      this.#startedMs = nowMs;
       this.#lastMs = nowMs;
       this.#carry = 0;
     }
@@ -208,6 +210,7 @@ export class Drainer {
     this.#forgetOldGoaways(nowMs);
     const step = planDrain({
       nowMs,
+      startedMs: this.#startedMs,
       lastMs: this.#lastMs,
       deadlineMs: this.#deadlineMs,
       policy,
