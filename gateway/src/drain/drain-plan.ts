@@ -64,10 +64,19 @@ export function planDrain(progress: DrainProgress): DrainStep {
   return { kind: "ask", count, carry, wakeMs: isOver ? tickMs : Math.min(tickMs, deadlineMs - nowMs) };
 }
 
+type Start = Pick<DrainProgress, "nowMs" | "startedMs" | "deadlineMs">;
+
 /** The part of the rate that is used: from a quarter at first to all of it. */
-function warmth({ nowMs, startedMs, deadlineMs }: DrainProgress): number {
-  const coldMs = Math.min(MAX_COLD_MS, (deadlineMs - startedMs) * COLD_PART);
-  return coldMs <= 0 ? 1 : Math.min(1, FIRST_PART + ((1 - FIRST_PART) * (nowMs - startedMs)) / coldMs);
+function warmth(start: Start): number {
+  return 1 - ((1 - FIRST_PART) * coldLeftMs(start)) / Math.max(1, coldMs(start));
+}
+
+function coldMs({ startedMs, deadlineMs }: Start): number {
+  return Math.min(MAX_COLD_MS, (deadlineMs - startedMs) * COLD_PART);
+}
+
+function coldLeftMs(start: Start): number {
+  return Math.max(0, start.startedMs + coldMs(start) - start.nowMs);
 }
 
 /** So that everybody is asked in time. In the reserve itself half of what is left: later nobody could move at all. */
@@ -78,11 +87,11 @@ function neededRate({ nowMs, deadlineMs, reserveMs, unasked }: DrainProgress): n
 
 /** Connections that cannot be asked before the deadline, because the pods that stay take no more: the policy decides about them. */
 export function lateConnections({
-  nowMs,
-  deadlineMs,
   unasked,
   capacityPerSecond,
-}: Pick<DrainProgress, "nowMs" | "deadlineMs" | "unasked" | "capacityPerSecond">): number {
-  const leftSeconds = Math.max(0, deadlineMs - nowMs) / 1000;
+  ...start
+}: Start & Pick<DrainProgress, "unasked" | "capacityPerSecond">): number {
+  const lostMs = (coldLeftMs(start) * (1 - warmth(start))) / 2;
+  const leftSeconds = Math.max(0, start.deadlineMs - start.nowMs - lostMs) / 1000;
   return Math.max(0, Math.ceil(unasked - capacityPerSecond * leftSeconds));
 }

@@ -212,13 +212,14 @@ test("[DRN11] a drain is no faster than the pods that stay take its clients, and
   const clients = clientsOf(100, () => false);
   const { drainer } = drainOf(clients, 10);
   drainer.request(order("ForceClose", 4, 1000));
-  expect(drainer.status).toMatchObject({ late: 60 });
+  // 40 in 4 s, less what it takes to begin slowly.
+  expect(drainer.status).toMatchObject({ late: 62 });
   vi.advanceTimersByTime(3900);
   const { late = 0 } = drainer.status;
-  expect(late).toBeGreaterThanOrEqual(59);
+  expect(late).toBeGreaterThanOrEqual(61);
   vi.advanceTimersByTime(200);
   const { closed } = drainer.status;
-  expect(closed).toBeLessThanOrEqual(40);
+  expect(closed).toBeLessThanOrEqual(39);
   expect(drainer.status).toMatchObject({ state: "drained", forced: 100 - closed });
 });
 

@@ -113,12 +113,12 @@ export class Drainer {
     const remaining = sockets();
     const nowMs = clock.nowMs();
     const unasked = open().size - this.#asked.size;
-    const progress = { nowMs, deadlineMs: this.#deadlineMs, unasked, capacityPerSecond: capacityPerSecond() };
+    const start = { nowMs, startedMs: this.#startedMs, deadlineMs: this.#deadlineMs };
     return {
       state: remaining === 0 ? "drained" : "draining",
       remaining,
       ...this.#tally.counts(open().size),
-      late: lateConnections(progress),
+      late: lateConnections({ ...start, unasked, capacityPerSecond: capacityPerSecond() }),
       secondsToDeadline: Math.max(0, Math.round((this.#deadlineMs - nowMs) / 1000)),
       ...report,
     };

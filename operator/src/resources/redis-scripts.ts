@@ -149,7 +149,6 @@ CLIENT KILL TYPE pubsub
 EXEC
 COMMANDS
 }
-
 waited=0
 accepted=no
 while state=$(role) && [ "$waited" -lt 12 ]; do
