@@ -24,7 +24,11 @@ export interface Seen {
 }
 
 /** One connection for all looks: scenarios look several times a second, and a kubectl for each costs a tenth of a second of CPU. */
-let client: Promise<HttpKubeClient> | undefined;
+let connected: Promise<HttpKubeClient> | undefined;
+
+function client(): Promise<HttpKubeClient> {
+  return (connected ??= connect());
+}
 
 async function connect(): Promise<HttpKubeClient> {
   const { KUBECONFIG: kubeconfigFile = "" } = clusterEnvironment();
@@ -33,7 +37,7 @@ async function connect(): Promise<HttpKubeClient> {
 
 /** Rejects when there is no such object. */
 export async function getObject<T = Seen>(namespace: string, kind: ResourceName, name: string): Promise<T> {
-  const found = await (await (client ??= connect())).get({ resource: RESOURCES[kind], namespace, name });
+  const found = await (await client()).get({ resource: RESOURCES[kind], namespace, name });
   if (found === undefined) throw new Error(`${kind} ${namespace}/${name} not found`);
   return found as KubeObject & T;
 }
@@ -43,6 +47,6 @@ export async function listObjects<T = Seen>(
   kind: ResourceName,
   labelSelector = "",
 ): Promise<readonly T[]> {
-  const { items } = await (await (client ??= connect())).list(RESOURCES[kind], { namespace, labelSelector });
+  const { items } = await (await client()).list(RESOURCES[kind], { namespace, labelSelector });
   return items as readonly (KubeObject & T)[];
 }

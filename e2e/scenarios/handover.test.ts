@@ -18,7 +18,7 @@ const PER_USER = 5;
 const PUBLISHERS = CLIENTS < 1000 ? CLIENTS : 200;
 const RATE = Math.ceil(CLIENTS / (CLIENTS < 1000 ? 8 : 27));
 const NAME = "move";
-/** Seen by the clients: whoever asks the API server twice a second with kubectl takes a sixth of two cores from what is measured. */
+/** Seen by the clients: to ask the API server meanwhile would take from what is measured. */
 const ALL_GONE = { withinMs: 120_000, everyMs: 500 } as const;
 const ROOM = { allow: { publish: "authenticated" }, presence: true, joinLeave: "OnRequest" } as const;
 

@@ -2,13 +2,13 @@ import type { DrainReport, DrainStatus } from "@belay/protocol/control";
 
 /** What became of the connections of one drain. */
 export class DrainTally {
+  readonly startedMs: number;
   readonly #atStart: number;
-  readonly #startMs: number;
   readonly #counts = { moved: 0, closed: 0, forced: 0 };
 
-  constructor(atStart: number, startMs: number) {
+  constructor(atStart: number, startedMs: number) {
+    this.startedMs = startedMs;
     this.#atStart = atStart;
-    this.#startMs = startMs;
   }
 
   count(how: "moved" | "closed" | "forced"): void {
@@ -23,7 +23,7 @@ export class DrainTally {
   }
 
   report(outcome: DrainReport["outcome"], open: number, nowMs: number): DrainReport {
-    const tookSeconds = Math.round((nowMs - this.#startMs) / 1000);
+    const tookSeconds = Math.round((nowMs - this.startedMs) / 1000);
     return { outcome, ...this.counts(open), stayed: open, tookSeconds };
   }
 }

@@ -70,7 +70,6 @@ export class Drainer {
   #reason: DrainReason | undefined;
   #deadlineMs = 0;
   #reserveMs = 0;
-  #startedMs = 0;
   #lastMs = 0;
   #carry = 0;
   #queue: Drainable[] = [];
@@ -113,7 +112,7 @@ export class Drainer {
     const remaining = sockets();
     const nowMs = clock.nowMs();
     const unasked = open().size - this.#asked.size;
-    const start = { nowMs, startedMs: this.#startedMs, deadlineMs: this.#deadlineMs };
+    const start = { nowMs, startedMs: this.#tally.startedMs, deadlineMs: this.#deadlineMs };
     return {
       state: remaining === 0 ? "drained" : "draining",
       remaining,
@@ -146,7 +145,6 @@ export class Drainer {
     if (this.#order === undefined) {
       this.#tally = new DrainTally(this.#options.sockets(), nowMs);
       this.#report = undefined;
-      this.#startedMs = nowMs;
       this.#lastMs = nowMs;
       this.#carry = 0;
     }
@@ -210,7 +208,7 @@ export class Drainer {
     this.#forgetOldGoaways(nowMs);
     const step = planDrain({
       nowMs,
-      startedMs: this.#startedMs,
+      startedMs: this.#tally.startedMs,
       lastMs: this.#lastMs,
       deadlineMs: this.#deadlineMs,
       policy,
