@@ -1,14 +1,31 @@
 import type { DrainReport, DrainStatus } from "@belay/protocol/control";
 
-/** What became of the connections of one drain. */
+/** What became of the connections of one drain, also where it gave up and began anew. */
 export class DrainTally {
   readonly startedMs: number;
   readonly #atStart: number;
-  readonly #counts = { moved: 0, closed: 0, forced: 0 };
+  readonly #counts: Record<"moved" | "closed" | "forced", number>;
+  #isUnfinished = false;
 
-  constructor(atStart: number, startedMs: number) {
+  constructor(atStart: number, startedMs: number, counts = { moved: 0, closed: 0, forced: 0 }) {
     this.startedMs = startedMs;
     this.#atStart = atStart;
+    this.#counts = counts;
+  }
+
+  /** It was aborted: who had begun to move may still do, and the others are to leave when it begins anew. */
+  get isUnfinished(): boolean {
+    return this.#isUnfinished;
+  }
+
+  /** Of the drain that begins now: it counts on where this one is unfinished. */
+  next(sockets: number, nowMs: number): DrainTally {
+    return this.#isUnfinished ? new DrainTally(this.#atStart, nowMs, this.#counts) : new DrainTally(sockets, nowMs);
+  }
+
+  /** The pod stays: a later drain is another one. */
+  takeBack(): void {
+    this.#isUnfinished = false;
   }
 
   count(how: "moved" | "closed" | "forced"): void {
@@ -22,7 +39,8 @@ export class DrainTally {
     return { atStart: this.#atStart, moved, closed, forced, left };
   }
 
-  report(outcome: DrainReport["outcome"], open: number, nowMs: number): DrainReport {
+  end(outcome: DrainReport["outcome"], open: number, nowMs: number): DrainReport {
+    this.#isUnfinished = outcome === "aborted";
     const tookSeconds = Math.round((nowMs - this.startedMs) / 1000);
     return { outcome, ...this.counts(open), stayed: open, tookSeconds };
   }

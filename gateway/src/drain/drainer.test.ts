@@ -197,6 +197,26 @@ test("[DRN2] Abort ends the drain at the deadline; those who are left stay, and 
   expect(drainer.status).toMatchObject({ state: "drained", forced: 3 });
 });
 
+test("[DRN9] a drain that begins anew after Abort counts on; after it was taken back it counts from zero", () => {
+  const clients = clientsOf(4);
+  const { drainer, setTraffic } = drainOf(clients);
+  setTraffic(true);
+  drainer.request(order("Abort", 2));
+  clients[0]?.move();
+  vi.advanceTimersByTime(3000);
+  // On its way when the drain gave up.
+  clients[1]?.move();
+  drainer.request(order("Abort", 2));
+  expect(drainer.status).toMatchObject({ state: "draining", atStart: 4, moved: 2, left: 0, remaining: 2 });
+  vi.advanceTimersByTime(3000);
+  expect(drainer.status).toMatchObject({ report: { outcome: "aborted", moved: 2, stayed: 2, tookSeconds: 2 } });
+  setTraffic(false);
+  drainer.noteLabels();
+  drainer.request(order("ForceClose", 2));
+  clients[2]?.move();
+  expect(drainer.status).toMatchObject({ atStart: 2, moved: 1, left: 0, remaining: 1 });
+});
+
 test("[DRN6] the drain of a process that ends cannot be changed", () => {
   const clients = clientsOf(1);
   const { drainer } = drainOf(clients);

@@ -97,7 +97,9 @@ export class Drainer {
 
   /** The pod's labels may have changed. */
   noteLabels(): void {
-    if (!this.#options.isTrafficOff()) this.#isReopened = false;
+    if (this.#options.isTrafficOff()) return;
+    this.#isReopened = false;
+    this.#tally.takeBack();
   }
 
   /** Why the operator asked for it; undefined where it did not. */
@@ -143,7 +145,7 @@ export class Drainer {
     const nowMs = this.#options.clock.nowMs();
     this.#isReopened = false;
     if (this.#order === undefined) {
-      this.#tally = new DrainTally(this.#options.sockets(), nowMs);
+      this.#tally = this.#tally.next(this.#options.sockets(), nowMs);
       this.#report = undefined;
       this.#lastMs = nowMs;
       this.#carry = 0;
@@ -170,13 +172,15 @@ export class Drainer {
   /** A connection begins to close, whoever closes it. */
   noteClosing(connection: Drainable): void {
     this.#asked.delete(connection);
-    if (this.#order !== undefined && connection.handover?.isMoved === true) this.#count("moved");
+    const isCounted = this.#order !== undefined || this.#tally.isUnfinished;
+    if (isCounted && connection.handover?.isMoved === true) this.#count("moved");
   }
 
   /** The pod serves again. Whoever has not been asked stays, and whoever has need not go. */
   #cancel(): void {
     if (this.#isFinal) return;
     this.#isReopened = true;
+    this.#tally.takeBack();
     if (this.#order !== undefined) this.#giveUp("cancelled");
   }
 
@@ -197,7 +201,7 @@ export class Drainer {
 
   #end(outcome: DrainReport["outcome"]): void {
     const { clock, open, observer } = this.#options;
-    this.#report = this.#tally.report(outcome, open().size, clock.nowMs());
+    this.#report = this.#tally.end(outcome, open().size, clock.nowMs());
     observer.onEnd(this.#report);
   }
 
