@@ -15,8 +15,17 @@ export interface RealtimeCluster extends Seen {
     readonly revision?: string;
     readonly observedGeneration?: number;
     readonly conditions?: readonly Condition[];
-    readonly lastRollout?: Readonly<Record<string, unknown>>;
+    readonly lastRollout?: RolloutProof;
   };
+}
+
+/** Connections of the pods that were replaced, by how they went. */
+export interface RolloutProof {
+  readonly moved?: number;
+  readonly closed: number;
+  readonly forced: number;
+  readonly left: number;
+  readonly killedUndrained: number;
 }
 
 export interface Condition {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { SdkFleet, SdkMember } from "./sdk-fleet.ts";
 import type { Shown } from "./delivery-check.ts";
 
@@ -7,21 +8,23 @@ interface Own {
   readonly id: number;
 }
 
-/** Some members of a fleet publish to their channels, so many times a second each, and all that anybody is shown of it is kept. */
+const TICK_MS = 10;
+
+/** All members of a fleet publish to their channels, one after the other and over again, and all that anybody is shown of it is kept. */
 export class ClientPublishers {
   readonly failures: string[] = [];
   readonly #fleet: SdkFleet;
-  readonly #publishers: readonly SdkMember[];
-  readonly #timers: NodeJS.Timeout[] = [];
   readonly #under: Set<Promise<void>> = new Set();
   /** By the publisher's index: how many it has made. */
   readonly #made = new Map<number, number>();
   /** By the subscriber's and the publisher's index. */
   readonly #shown = new Map<string, number[]>();
+  #isStopped = false;
+  #done: Promise<void> = Promise.resolve();
+  #tookMs = 0;
 
-  constructor(fleet: SdkFleet, count: number) {
+  constructor(fleet: SdkFleet) {
     this.#fleet = fleet;
-    this.#publishers = fleet.members.slice(0, count);
     for (const { index, client, channel } of fleet.members)
       client.channel(channel).on("publication", ({ data }) => this.#note(index, data as Own));
   }
@@ -30,34 +33,50 @@ export class ClientPublishers {
     return [...this.#made.values()].reduce((sum, count) => sum + count, 0);
   }
 
+  /** Publishes a second that were really made, of all members together. */
+  get perSecond(): number {
+    return (this.made * 1000) / this.#tookMs;
+  }
+
+  /** `perSecond`: of all members together; what a busy process is late with it makes up for. */
   start(perSecond: number): void {
-    for (const [at, member] of this.#publishers.entries()) {
-      const begin = (): void => void this.#timers.push(setInterval(() => this.#publish(member), 1000 / perSecond));
-      this.#timers.push(setTimeout(begin, (at * 1000) / perSecond / this.#publishers.length));
-    }
+    this.#done = this.#run(perSecond);
   }
 
   /** Resolves when each publish was answered. */
   async stop(): Promise<void> {
-    for (const timer of this.#timers) clearTimeout(timer);
+    this.#isStopped = true;
+    await this.#done;
     await Promise.all(this.#under);
   }
 
   /** Each pair of a publisher and a subscriber of its channel is a channel of its own. */
   get shown(): readonly Shown[] {
-    return this.#publishers.flatMap((publisher) =>
-      this.#fleet.members
-        .filter(({ channel }) => channel === publisher.channel)
-        .map(({ index }) => ({
-          channel: String(publisher.index),
-          ids: this.#shown.get(`${index} ${publisher.index}`) ?? [],
-          after: 0,
-        })),
+    const { members } = this.#fleet;
+    const byChannel = Map.groupBy(members, ({ channel }) => channel);
+    return members.flatMap((publisher) =>
+      (byChannel.get(publisher.channel) ?? []).map(({ index }) => ({
+        channel: String(publisher.index),
+        ids: this.#shown.get(`${index} ${publisher.index}`) ?? [],
+        after: 0,
+      })),
     );
   }
 
   get newest(): ReadonlyMap<string, number> {
     return new Map([...this.#made].map(([index, count]) => [String(index), count]));
+  }
+
+  async #run(perSecond: number): Promise<void> {
+    const { members } = this.#fleet;
+    const startedMs = performance.now();
+    for (let made = 0; !this.#isStopped; await sleep(TICK_MS)) {
+      this.#tookMs = performance.now() - startedMs;
+      for (const due = Math.floor((this.#tookMs * perSecond) / 1000); made < due; made += 1) {
+        const member = members[made % members.length];
+        if (member !== undefined) this.#publish(member);
+      }
+    }
   }
 
   #publish({ index, client, channel }: SdkMember): void {
