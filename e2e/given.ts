@@ -20,7 +20,7 @@ export interface RealtimeCluster extends Seen {
 }
 
 /** Connections of the pods that were replaced, by how they went. */
-export interface RolloutProof {
+interface RolloutProof {
   readonly moved?: number;
   readonly closed: number;
   readonly forced: number;
