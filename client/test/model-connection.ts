@@ -14,6 +14,8 @@ export class ModelConnection {
   takenBy: ModelConnection | undefined;
   /** Whose place it is about to take. */
   taking: ModelConnection | undefined;
+  /** When its pod closes it: it is another's now. */
+  endsMs = Infinity;
   isOver = false;
   lostMs: number | undefined;
 

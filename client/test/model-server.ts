@@ -15,6 +15,8 @@ import type { ModelChannel } from "./model-channel.ts";
 import { ModelConnection } from "./model-connection.ts";
 
 const RESUME_MS = 10_000;
+/** A client closes the socket that it has left; where it does not, the pod does: HND4. */
+const LINGER_MS = 5_000;
 /** Of one answer: a hole takes several. */
 const MAX_PAGE = 3;
 
@@ -93,7 +95,10 @@ export class ModelServer implements SocketServer {
 
   /** Hands out what was published, in whatever order of connections. */
   pump(): void {
-    for (const connection of this.live) this.#serve(connection);
+    for (const connection of this.live) {
+      if (connection.endsMs <= this.#now()) this.#close(connection, 3011);
+      else this.#serve(connection);
+    }
   }
 
   ping(): void {
@@ -256,7 +261,11 @@ export class ModelServer implements SocketServer {
     }
     const source = connection.taking;
     connection.taking = undefined;
-    if (source !== undefined) source.held = undefined;
+    if (source !== undefined) {
+      // It delivers nothing any more, and goes on holding what would change its subscriptions.
+      source.subs.clear();
+      source.endsMs = this.#now() + LINGER_MS;
+    }
     this.#reply(connection, { id, kind: "rpc", data: {} });
   }
 
