@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
+import { paced } from "./pace.ts";
 
 export interface PublisherOptions {
   /** A client endpoint, `ws://…/connection/websocket`; the server API is on the same port. */
@@ -41,15 +41,12 @@ export class Publisher implements AsyncDisposable {
   async #run(options: PublisherOptions): Promise<void> {
     const api = new URL("/api/publish", options.url.replace(/^ws/, "http"));
     const pending = new Set<Promise<void>>();
-    const started = performance.now();
-    while (!this.#stopped) {
-      // By the clock, not by counting pauses: a busy machine must not lower the rate.
-      const due = Math.floor(((performance.now() - started) * options.perSecond) / 1000);
+    const { perSecond } = options;
+    for await (const due of paced({ perSecond, everyMs: 10, isStopped: () => this.#stopped })) {
       while (this.#next < due) {
         const one = this.#publish(api, options).finally(() => pending.delete(one));
         pending.add(one);
       }
-      await sleep(10);
     }
     await Promise.all(pending);
   }

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { paced } from "../pace.ts";
 
 export interface TrafficOptions {
   /** A client endpoint, `ws://…/connection/websocket`; the server API is on the same port. */
@@ -61,10 +62,8 @@ export class ChannelTraffic implements AsyncDisposable {
 
   async #run(): Promise<void> {
     const { channels, perSecond } = this.#options;
-    const startedMs = performance.now();
     let made = 0;
-    while (!this.#isStopped) {
-      const due = Math.floor(((performance.now() - startedMs) * perSecond) / 1000);
+    for await (const due of paced({ perSecond, everyMs: TICK_MS, isStopped: () => this.#isStopped })) {
       const batch: string[] = [];
       for (; made < due; made += 1) {
         const channel = channels[made % channels.length] ?? "";
@@ -72,7 +71,6 @@ export class ChannelTraffic implements AsyncDisposable {
         if (!this.#busy.has(channel)) batch.push(channel);
       }
       if (batch.length > 0) this.#track(this.#publish(batch));
-      await sleep(TICK_MS);
     }
   }
 

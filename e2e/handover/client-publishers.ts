@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { paced } from "../pace.ts";
 import type { SdkFleet, SdkMember } from "./sdk-fleet.ts";
 import type { Shown } from "./delivery-check.ts";
 
@@ -70,13 +70,14 @@ export class ClientPublishers {
   async #run(perSecond: number): Promise<void> {
     const { members } = this.#fleet;
     const startedMs = performance.now();
-    for (let made = 0; !this.#isStopped; await sleep(TICK_MS)) {
-      this.#tookMs = performance.now() - startedMs;
-      for (const due = Math.floor((this.#tookMs * perSecond) / 1000); made < due; made += 1) {
+    let made = 0;
+    for await (const due of paced({ perSecond, everyMs: TICK_MS, isStopped: () => this.#isStopped })) {
+      for (; made < due; made += 1) {
         const member = members[made % members.length];
         if (member !== undefined) this.#publish(member);
       }
     }
+    this.#tookMs = performance.now() - startedMs;
   }
 
   #publish({ index, client, channel }: SdkMember): void {

@@ -73,6 +73,15 @@ export class SdkFleet implements AsyncDisposable {
     return counts;
   }
 
+  get connected(): number {
+    return this.members.filter(({ client }) => client.state.name === "connected").length;
+  }
+
+  /** Members that had no connection for a while. */
+  get reconnected(): number {
+    return this.members.filter(({ states }) => states.includes("reconnecting")).length;
+  }
+
   /** How often members were told that something was missed for good. */
   get resets(): number {
     return this.members.reduce((sum, { resets }) => sum + resets, 0);

@@ -21,9 +21,7 @@ test("[DRN2] [DRN11] the deadline comes when 60 % have gone, ForceClose: the res
   await given.patchCluster(ns, NAME, { image: await nextGatewayImage() });
   const told = await drainingSays(ns, "policy ForceClose decides");
   const proof = (await rolledOut(ns, stage.revision)).status?.lastRollout;
-  await eventuallyTrue("all are back", { withinMs: 120_000 }, () => {
-    return fleet.members.every(({ client }) => client.state.name === "connected");
-  });
+  await eventuallyTrue("all are back", { withinMs: 120_000 }, () => fleet.connected === CLIENTS);
   await traffic.stop();
   await settled(() => faultsOf(fleet.shown, traffic.newest));
 
@@ -36,8 +34,7 @@ test("[DRN2] [DRN11] the deadline comes when 60 % have gone, ForceClose: the res
   expect(moved).toBeGreaterThan(0.4 * CLIENTS);
   expect(forced).toBeGreaterThan(0.2 * CLIENTS);
   // One whose close came as it was going is on its way already.
-  const reconnected = fleet.members.filter(({ states }) => states.includes("reconnecting")).length;
-  expect(reconnected).toBeLessThanOrEqual(forced + left);
+  expect(fleet.reconnected).toBeLessThanOrEqual(forced + left);
   await noteFigure(
     "the deadline when 60 % have gone, ForceClose",
     `${moved} of ${CLIENTS} moved, ${forced} were closed at the deadline and came back, ${left} left by themselves; 0 lost or doubled`,
